@@ -1,0 +1,52 @@
+#pragma once
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "finack/app/process_options.h"
+#include "finack/record/record.h"
+#include "finack/route/connection_monitor.h"
+#include "finack/route/engine.h"
+#include "finack/server/settings.h"
+
+namespace finack::app {
+
+/// An application: routes and middleware (route::Engine), the settings of its server, and run(). Register
+/// and set everything first; run() serves until SIGTERM or SIGINT and drains.
+class Engine : public route::Engine {
+ public:
+  explicit Engine(route::EngineOptions options = {}) : route::Engine(options) {}
+  /// With the middleware most applications want: request ids and recovery. Request lines are not logged
+  /// one by one, because endings are; add route::logger() for those.
+  struct Defaults {};
+  explicit Engine(Defaults defaults, route::EngineOptions options = {});
+
+  /// Timeouts and limits of connections; see docs/configuration.md.
+  server::Settings& settings() { return settings_; }
+  /// Addresses, records, workers. run(address) replaces `listen`.
+  ProcessOptions& process() { return process_; }
+  /// Also fed with every record, on the drainer's thread; must outlive run().
+  void add_sink(record::Sink& sink) { sinks_.push_back(&sink); }
+  /// Hooks on connections and requests (see ConnectionMonitor); at most one.
+  route::ConnectionMonitor& monitor(route::ConnectionMonitor::Hooks hooks,
+                                    route::MonitorAlert alert = {});
+
+  /// Serves on `address` (":8080", "127.0.0.1:8080", "[::1]:8080", "unix:/path", "systemd") until
+  /// SIGTERM or SIGINT, then drains; a second signal cuts what is left. Call it from the main thread: it
+  /// takes these signals over. Returns 0 when every connection ended by itself, 1 when some had to be
+  /// cut, 2 when it could not start (the reason is on standard error).
+  int run(std::string_view address);
+  /// As process() and settings() say.
+  int run();
+
+ private:
+  server::Settings settings_;
+  ProcessOptions process_;
+  std::vector<record::Sink*> sinks_;
+  std::unique_ptr<route::ConnectionMonitor> monitor_;
+};
+
+/// An Engine with Engine::Defaults.
+Engine default_engine();
+
+}  // namespace finack::app

@@ -1,0 +1,133 @@
+#pragma once
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "finack/base/buffer.h"
+#include "finack/base/byte_stream.h"
+#include "finack/base/clock.h"
+#include "finack/http/message.h"
+#include "finack/record/record.h"
+
+namespace finack::http {
+
+/// A route as endings, metrics and the watchdog name it. Owned by the engine, outlives all exchanges.
+struct RouteLabel {
+  std::string pattern;  ///< "/users/:id"
+};
+
+/// What a pull at the request body yields.
+struct BodyRead {
+  enum class Kind : std::uint8_t {
+    chunk,  ///< `bytes`, valid until the next call into the Exchange's body side.
+    wait,   ///< Nothing yet: on_body_ready will be called once.
+    end,    ///< The framed end was reached; trailers() is valid.
+    cut     ///< The client left, the body broke a rule or a limit, or a timer fired: `left()` says.
+  };
+  Kind kind = Kind::wait;
+  std::string_view bytes;
+};
+
+enum class WriteState : std::uint8_t {
+  ready,  ///< Taken; go on.
+  wait,   ///< Taken, but more should wait for on_write_ready (back-pressure).
+  gone    ///< Not taken: the client left or the response was aborted; finish or abort and let go.
+};
+
+/// A response head. Views need to live only during the call.
+struct ResponseHead {
+  int status = 200;                       ///< 200..599
+  std::string_view reason;                ///< "" : the standard phrase.
+  std::string_view content_type;          ///< "" : no header.
+  std::span<const Header> headers;        ///< Names and values are checked: a bad one fails start().
+  std::uint64_t content_length = kChunked;  ///< kChunked: chunked, or close-delimited to HTTP/1.0.
+  bool close = false;                     ///< Ask for Connection: close after this response.
+  /// What the request ends with when this response goes out whole and the answer is an error of our
+  /// own: policy.no_route, app.failed, timeout.handler … unknown: ok.completed.
+  record::Cause cause = record::Cause::unknown;
+  std::string_view exception;             ///< What the handler threw, for the record.
+  static constexpr std::uint64_t kChunked = ~std::uint64_t{0};
+};
+
+/// Who left, when a request's client is gone. cause is unknown while it is not.
+struct Departure {
+  record::Cause cause = record::Cause::unknown;
+  record::How how = record::How::none;
+  Instant at{};
+  explicit operator bool() const { return cause != record::Cause::unknown; }
+};
+
+/// One request and its response, whatever the protocol version. Lives on one loop thread; only post()
+/// may be called from others. It exists until its handler has called finish() or abort(); after
+/// either, the handler must not touch it again. The two directions are independent.
+class Exchange {
+ public:
+  using Callback = std::move_only_function<void()>;
+
+  virtual ~Exchange() = default;
+
+  virtual const RequestHead& request() const = 0;
+  virtual const Address& peer() const = 0;
+  virtual const Address& local() const = 0;
+  virtual record::ConnectionId connection() const = 0;
+  /// From 1, on its connection.
+  virtual std::uint32_t number() const = 0;
+
+  // The request body: pull, with back-pressure.
+  virtual BodyRead read_body() = 0;
+  virtual void on_body_ready(Callback) = 0;
+  virtual std::span<const Header> trailers() const = 0;
+  /// True when the whole body already arrived in one piece: then `out` is all of it and nothing was
+  /// copied. The view lives until finish or abort.
+  virtual bool body_at_hand(std::string_view& out) = 0;
+
+  // The response.
+  /// An interim response (100..199, not 101). Ignored towards HTTP/1.0 clients.
+  virtual void inform(int status, std::span<const Header> headers) = 0;
+  /// The whole response at once; the hot path. False: a header was refused, nothing was sent.
+  virtual bool respond(const ResponseHead& head, std::string_view body) = 0;
+  /// As respond, taking the body without a copy.
+  virtual bool respond_owned(const ResponseHead& head, std::string&& body) = 0;
+  /// Sends `bytes` of `file` from `offset` as the body; the descriptor is owned from here on.
+  virtual bool respond_file(const ResponseHead& head, int file, std::uint64_t offset,
+                            std::uint64_t bytes) = 0;
+  /// Starts a streamed response. False: a header was refused, nothing was sent.
+  virtual bool start(const ResponseHead& head) = 0;
+  virtual WriteState write(std::string_view bytes) = 0;
+  virtual void on_write_ready(Callback) = 0;
+  /// Ends the response. Fewer bytes than Content-Length promised: app.body_short; more: app.body_over.
+  /// respond*() finish by themselves.
+  virtual void finish(std::span<const Header> trailers = {}) = 0;
+  /// Ends the request for `cause` (app.abort, app.failed, app.no_reply …): answers with the status that
+  /// belongs to the cause when no response has started, else cuts the response visibly.
+  virtual void abort(record::Cause cause, std::string_view exception = {}) = 0;
+  virtual bool started() const = 0;
+
+  // Time, threads, cancellation.
+  /// Calls back after `d` on the loop, or earlier when the client leaves. One at a time: a second
+  /// call replaces the first, whose callback is destroyed without a call.
+  virtual void sleep(Nanos d, Callback) = 0;
+  /// Runs `fn` on this exchange's loop; from any thread. The exchange must be kept alive by its handler.
+  virtual void post(Callback fn) = 0;
+  virtual Instant now() const = 0;
+  virtual std::stop_token stop_token() = 0;
+  /// Who left. On a plain handler's thread this polls the stream once.
+  virtual Departure left() = 0;
+  /// Names the route for records and the watchdog; called before user code runs.
+  virtual void set_route(const RouteLabel& route) = 0;
+  /// Names the request in its record (X-Request-Id).
+  virtual void set_request_id(std::string_view id) = 0;
+};
+
+/// What the server calls with every request; the one way into route, gateway and admin. Must not throw.
+class Handler {
+ public:
+  virtual ~Handler() = default;
+  virtual void handle(Exchange& exchange) = 0;
+};
+
+}  // namespace finack::http

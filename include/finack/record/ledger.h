@@ -1,0 +1,134 @@
+#pragma once
+#include <cassert>
+#include <cstdint>
+#include <utility>
+
+#include "finack/record/counters.h"
+#include "finack/record/record.h"
+#include "finack/record/ring.h"
+
+namespace finack::record {
+
+class Ledger;
+
+/// An open entry in the books. Move-only; only Ledger::finish takes it, and it must be taken: the
+/// destructor of a live entry is a programmer's mistake and asserts.
+template <class Tag>
+class Entry {
+ public:
+  Entry() = default;
+  Entry(Entry&& o) noexcept : open_(std::exchange(o.open_, false)) {}
+  Entry& operator=(Entry&& o) noexcept {
+    std::swap(open_, o.open_);
+    return *this;
+  }
+  ~Entry() { assert(!open_ && "an entry was dropped without its ending"); }
+  explicit operator bool() const { return open_; }
+
+ private:
+  friend class Ledger;
+  bool open_ = false;
+};
+using ConnectionEntry = Entry<struct ConnectionTag>;
+using RequestEntry = Entry<struct RequestTag>;
+
+enum class RecordRequests : std::uint8_t { abnormal, all, sampled };
+
+/// The books of one worker, and the only maker of records. One thread; its counters may be read
+/// from any thread. opened = ended + live holds after every call.
+class Ledger {
+ public:
+  struct Options {
+    std::uint32_t worker = 0;
+    Purpose purpose = Purpose::traffic;
+    bool recording = true;  ///< false: counters only move for the books (for the bench).
+    RecordRequests requests = RecordRequests::abnormal;
+    std::uint32_t sample = 1;  ///< sampled: every Nth normal request.
+    Ring* ring = nullptr;      ///< nullptr: no records, counters only.
+    const Clock* clock = nullptr;
+  };
+  explicit Ledger(Options options);
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  /// A new connection; it stands in Phase::accept until move() says otherwise.
+  ConnectionEntry open_connection();
+  RequestEntry open_request();
+
+  /// Ends the entry: counts it, and writes its record where the rules say so (every connection; a
+  /// request unless it was ok and nobody wants it). `current` is the phase the connection was last
+  /// moved to (accept when it never was), which need not be the one its ending names.
+  void finish(ConnectionEntry&& entry, const ConnectionRecord& record,
+              Phase current = Phase::accept);
+  void finish(RequestEntry&& entry, const RequestRecord& record);
+  /// The hot path: a keep-alive request that completed and whose record nobody wants. The caller
+  /// asks `wants_completed()` first (it advances the sampling count) and, where that says true,
+  /// hands the record to finish(), which then writes it.
+  bool wants_completed();
+  void finish_completed(RequestEntry&& entry, Nanos duration, Nanos time_to_first_byte,
+                        std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint16_t status);
+  void find(const FindingRecord& finding);
+
+  /// Moves one connection between phases in the live-by-phase gauges.
+  void move(Phase from, Phase to);
+  /// Makes what was written since the last call visible to the drainer; once per loop turn.
+  void publish();
+
+  Counters& counters() { return counters_; }
+  const Counters& counters() const { return counters_; }
+
+ private:
+  void count_ending(Book& book, Role role, Purpose purpose, const Ending& ending);
+  void count_request(Nanos duration, Nanos time_to_first_byte, std::uint64_t bytes_in,
+                     std::uint64_t bytes_out, std::uint16_t status);
+  bool wants_sample();
+  bool wants(const RequestRecord& record);
+  template <class Record>
+  void write(const Record& record);
+
+  Options options_;
+  std::uint32_t until_sample_;
+  Counters counters_;
+  Count* completed_;  ///< The cell of a completed keep-alive request, the only hot one.
+};
+
+// The path of every keep-alive request stands here so that it is inlined.
+
+inline RequestEntry Ledger::open_request() {
+  counters_.requests.opened.add();
+  RequestEntry entry;
+  entry.open_ = true;
+  return entry;
+}
+
+inline bool Ledger::wants_completed() {
+  if (options_.requests == RecordRequests::abnormal) return false;
+  return wants_sample();
+}
+
+inline void Ledger::count_request(Nanos duration, Nanos time_to_first_byte, std::uint64_t bytes_in,
+                                  std::uint64_t bytes_out, std::uint16_t status) {
+  counters_.request_duration.add(duration);
+  if (time_to_first_byte >= Nanos(0)) counters_.time_to_first_byte.add(time_to_first_byte);
+  if (bytes_in != 0) counters_.requests.bytes_in.add(bytes_in);
+  counters_.requests.bytes_out.add(bytes_out);
+  counters_.response(status);
+}
+
+inline void Ledger::finish_completed(RequestEntry&& entry, Nanos duration, Nanos time_to_first_byte,
+                                     std::uint64_t bytes_in, std::uint64_t bytes_out,
+                                     std::uint16_t status) {
+  assert(entry.open_ && "a request ends once");
+  entry.open_ = false;
+  counters_.requests.ended.add();
+  if (!options_.recording) return;
+  completed_->add();
+  count_request(duration, time_to_first_byte, bytes_in, bytes_out, status);
+}
+
+inline void Ledger::move(Phase from, Phase to) {
+  counters_.live_by_phase[static_cast<std::size_t>(from)].add(-1);
+  counters_.live_by_phase[static_cast<std::size_t>(to)].add(1);
+}
+
+}  // namespace finack::record

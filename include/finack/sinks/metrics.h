@@ -1,0 +1,50 @@
+#pragma once
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "finack/record/counters.h"
+
+namespace finack::sinks {
+
+/// One ledger's counters as metrics see them. `counters` must live as long as the Metrics.
+struct CounterSource {
+  const record::Counters* counters = nullptr;
+  std::uint32_t worker = 0;
+  record::Role role = record::Role::server;
+  record::Purpose purpose = record::Purpose::traffic;
+};
+
+/// The per-worker counters as Prometheus metrics: names `finack_…`, base units (seconds, bytes),
+/// closed lists as label values. What is not traffic (admin, health) stays out of all families but
+/// `finack_nontraffic_…`. Collecting stops no worker: every number is read once, and in one scrape
+/// opened = ended + live holds for each role and worker. Any thread.
+class Metrics final : public prometheus::Collectable {
+ public:
+  struct Options {
+    /// The counters of every ledger; called at each collection, on its thread.
+    std::function<std::vector<CounterSource>()> counters;
+    /// Lines that sinks could not write; absent: 0.
+    std::function<std::uint64_t()> dropped_lines;
+    std::string version;       ///< Build info, e.g. "0.1.0".
+    std::string revision;      ///< Build info; "" where unknown.
+    std::string loop_backend;  ///< "io_uring" or "epoll".
+  };
+  explicit Metrics(Options options) : options_(std::move(options)) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+  /// In the Prometheus text exposition format 0.0.4.
+  std::string text() const;
+
+ private:
+  Options options_;
+};
+
+/// The reference page's table of every metric: name, type, labels, meaning.
+std::string metrics_reference_markdown();
+
+}  // namespace finack::sinks

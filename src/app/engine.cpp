@@ -1,0 +1,42 @@
+#include "finack/app/engine.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "app/service.h"
+#include "finack/route/middleware.h"
+
+namespace finack::app {
+
+Engine::Engine(Defaults, route::EngineOptions options) : route::Engine(options) {
+  use(route::request_id(), route::recovery());
+}
+
+route::ConnectionMonitor& Engine::monitor(route::ConnectionMonitor::Hooks hooks,
+                                          route::MonitorAlert alert) {
+  monitor_ = std::make_unique<route::ConnectionMonitor>(std::move(hooks), alert);
+  return *monitor_;
+}
+
+int Engine::run(std::string_view address) {
+  process_.listen = {std::string(address)};
+  return run();
+}
+
+int Engine::run() {
+  Service::Parts parts;
+  parts.handler = this;
+  parts.sinks = sinks_;
+  parts.monitor = monitor_.get();
+  auto service = Service::create(settings_, process_, std::move(parts));
+  if (!service) {
+    fmt::print(stderr, "finack: {}\n", service.error().what);
+    return 2;
+  }
+  return (*service)->run();
+}
+
+Engine default_engine() { return Engine(Engine::Defaults{}); }
+
+}  // namespace finack::app

@@ -1,0 +1,258 @@
+#include "app/service.h"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <random>
+
+#include "app/version.h"
+
+namespace finack::app {
+namespace {
+
+constexpr Nanos kLook = std::chrono::milliseconds(20);
+
+/// Cores this process may run on.
+std::uint32_t usable_cores() {
+  cpu_set_t set;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return static_cast<std::uint32_t>(std::max(CPU_COUNT(&set), 1));
+}
+
+net::Backend backend_of(Backend backend) {
+  switch (backend) {
+    case Backend::io_uring: return net::Backend::io_uring;
+    case Backend::epoll: return net::Backend::epoll;
+    case Backend::automatic: break;
+  }
+  return net::Backend::automatic;
+}
+
+sigset_t our_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) ::sigaddset(&set, signal);
+  return set;
+}
+
+/// The next of our signals within `wait`; 0: none.
+int next_signal(Nanos wait) {
+  const sigset_t set = our_signals();
+  const timespec time{.tv_sec = 0, .tv_nsec = wait.count()};
+  const int signal = ::sigtimedwait(&set, nullptr, &time);
+  return signal > 0 ? signal : 0;
+}
+
+Fd standard_error() { return Fd(::dup(STDERR_FILENO)); }
+
+}  // namespace
+
+Service::Service(const server::Settings& settings, const ProcessOptions& options, Parts parts)
+    : settings_(settings),
+      options_(options),
+      parts_(std::move(parts)),
+      boot_(std::random_device{}()) {
+  if (options_.workers == 0) options_.workers = usable_cores();
+}
+
+Service::~Service() {
+  if (drainer_) drainer_->stop();
+}
+
+Expected<std::unique_ptr<Service>> Service::create(const server::Settings& settings,
+                                                   const ProcessOptions& options, Parts parts) {
+  auto service = std::unique_ptr<Service>(new Service(settings, options, std::move(parts)));
+  if (auto sinks = service->open_sinks(); !sinks) return std::unexpected(std::move(sinks.error()));
+  if (auto servers = service->open_servers(); !servers)
+    return std::unexpected(std::move(servers.error()));
+  return service;
+}
+
+Expected<void> Service::open_sinks() {
+  if (!options_.records.empty()) {
+    auto lines = sinks::RecordLines::open(
+        {.path = options_.records,
+         .redact_query = options_.redact_query,
+         .lang = options_.lang,
+         .trouble = [name = parts_.name](std::string_view what) {
+           fmt::print(stderr, "{}: {}\n", name, what);
+         }});
+    if (!lines) return std::unexpected(std::move(lines.error()));
+    lines_ = std::move(*lines);
+  }
+  if (options_.console != Console::off) {
+    sinks::Console::Options console = sinks::Console::options_for(STDERR_FILENO, options_.lang);
+    if (options_.console == Console::color) console.colour = console.explain = true;
+    if (options_.console == Console::plain) console.colour = console.explain = false;
+    console.redact_query = options_.redact_query;
+    console_ = std::make_unique<sinks::Console>(standard_error(), console);
+  }
+  return {};
+}
+
+Expected<void> Service::open_servers() {
+  server::Server::Options main;
+  main.settings = settings_;
+  main.listen = options_.listen;
+  main.workers = options_.workers;
+  main.boot = boot_;
+  main.backend = backend_of(options_.backend);
+  main.record_requests = options_.record_every == 0   ? record::RecordRequests::abnormal
+                         : options_.record_every == 1 ? record::RecordRequests::all
+                                                      : record::RecordRequests::sampled;
+  main.record_sample = options_.record_every;
+  main.recording = options_.recording;
+  main.ring_bytes = options_.record_ring_bytes;
+  main.overflow = options_.records_overflow;
+  if (parts_.monitor != nullptr) {
+    main.on_open = [monitor = parts_.monitor](const record::ConnectionId& id, const Address& peer) {
+      monitor->connection_opened(id, peer);
+    };
+  }
+  auto server = server::Server::create(std::move(main), *parts_.handler);
+  if (!server) return std::unexpected(std::move(server.error()));
+  server_ = std::move(*server);
+
+  const std::string backend(net::name(server_->backend()));
+  metrics_ = std::make_unique<sinks::Metrics>(sinks::Metrics::Options{
+      .counters = [this] { return counter_sources(); },
+      .dropped_lines = [this] { return lines_ ? lines_->dropped() : 0; },
+      .version = kVersion,
+      .revision = "",
+      .loop_backend = backend});
+  admin_handler_ = std::make_unique<admin::AdminHandler>(
+      admin::AdminHandler::Options{.health = &health_,
+                                   .metrics = [this] { return metrics_->text(); },
+                                   .version = kVersion,
+                                   .revision = "",
+                                   .loop_backend = backend});
+  probe_handler_ = std::make_unique<admin::ProbeHandler>(health_);
+  if (!options_.admin.empty()) {
+    auto made = side_server(options_.admin, *admin_handler_, options_.workers);
+    if (!made) return std::unexpected(std::move(made.error()));
+    admin_ = std::move(*made);
+  }
+  if (!options_.probe_listen.empty()) {
+    auto made = side_server(options_.probe_listen, *probe_handler_, options_.workers + 1);
+    if (!made) return std::unexpected(std::move(made.error()));
+    probe_ = std::move(*made);
+  }
+
+  record::Drainer::Options drainer;
+  for (server::Server* s : {server_.get(), admin_.get(), probe_.get()}) {
+    if (s == nullptr) continue;
+    for (record::Ring* ring : s->rings()) drainer.rings.push_back(ring);
+  }
+  if (lines_) drainer.sinks.push_back(lines_.get());
+  if (console_) drainer.sinks.push_back(console_.get());
+  for (record::Sink* sink : parts_.sinks) drainer.sinks.push_back(sink);
+  if (parts_.monitor != nullptr) drainer.sinks.push_back(parts_.monitor);
+  drainer_ = std::make_unique<record::Drainer>(std::move(drainer));
+  return {};
+}
+
+/// A small server of one worker with its own limits: admin traffic must work when the main one is full.
+Expected<std::unique_ptr<server::Server>> Service::side_server(const std::string& address,
+                                                               http::Handler& handler,
+                                                               std::uint32_t first_index) {
+  server::Server::Options side;
+  side.settings.limits.connections = 1000;
+  side.settings.limits.body_bytes = 64 * 1024;
+  side.settings.timeouts.drain = std::chrono::seconds(1);
+  side.listen = {address};
+  side.workers = 1;
+  side.first_index = first_index;
+  side.boot = boot_;
+  side.backend = net::Backend::epoll;
+  side.purpose = record::Purpose::admin;
+  side.ring_bytes = 256 * 1024;
+  return server::Server::create(std::move(side), handler);
+}
+
+std::vector<sinks::CounterSource> Service::counter_sources() const {
+  std::vector<sinks::CounterSource> sources;
+  const auto add = [&](const server::Server* server, std::uint32_t first, record::Purpose purpose) {
+    if (server == nullptr) return;
+    std::uint32_t worker = first;
+    for (const record::Counters* counters : server->counters())
+      sources.push_back({counters, worker++, record::Role::server, purpose});
+  };
+  add(server_.get(), 0, record::Purpose::traffic);
+  add(admin_.get(), options_.workers, record::Purpose::admin);
+  add(probe_.get(), options_.workers + 1, record::Purpose::admin);
+  return sources;
+}
+
+/// To standard error: standard output may belong to record lines.
+void Service::announce() const {
+  for (const std::string& address : server_->addresses())
+    fmt::print(stderr, "{}: listening on {}\n", parts_.name, address);
+  if (admin_) fmt::print(stderr, "{}: admin on {}\n", parts_.name, admin_->addresses().front());
+  if (probe_) fmt::print(stderr, "{}: probes on {}\n", parts_.name, probe_->addresses().front());
+  fmt::print(stderr, "{}: {} worker{}, backend {}{}\n", parts_.name, options_.workers,
+             options_.workers == 1 ? "" : "s", net::name(server_->backend()),
+             server_->backend_reason().empty() ? "" : " (" + server_->backend_reason() + ")");
+  std::fflush(stderr);
+}
+
+int Service::run() {
+  ::signal(SIGPIPE, SIG_IGN);
+  const sigset_t set = our_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  drainer_->start();
+  if (admin_) admin_->start();
+  if (probe_) probe_->start();
+  server_->start();
+  health_.set_ready(true);
+  announce();
+  wait_for_end();
+  const std::uint64_t cut = shut_down();
+  if (cut > 0) fmt::print(stderr, "{}: {} connections had to be cut\n", parts_.name, cut);
+  return cut > 0 ? 1 : 0;
+}
+
+/// Readiness goes first, listeners after the delay, connections after that; again: force.
+void Service::wait_for_end() {
+  Instant drain_at = Instant::max();
+  bool draining = false;
+  while (!server_->finished()) {
+    switch (next_signal(kLook)) {
+      case SIGTERM:
+      case SIGINT:
+        if (drain_at == Instant::max()) {
+          health_.start_draining();
+          drain_at = system_clock().now() + settings_.timeouts.drain_delay;
+          fmt::print(stderr, "{}: draining; once more to cut what is left\n", parts_.name);
+        } else {
+          draining = true;
+          server_->force();
+        }
+        break;
+      case SIGUSR1:
+        drainer_->request_reopen();
+        break;
+      default:
+        break;
+    }
+    if (!draining && system_clock().now() >= drain_at) {
+      draining = true;
+      server_->drain();
+    }
+  }
+}
+
+std::uint64_t Service::shut_down() {
+  const std::uint64_t cut = server_->join();
+  for (server::Server* side : {admin_.get(), probe_.get()}) {
+    if (side == nullptr) continue;
+    side->drain();
+    side->join();
+  }
+  drainer_->stop();
+  return cut;
+}
+
+}  // namespace finack::app

@@ -1,0 +1,66 @@
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "finack/admin/handler.h"
+#include "finack/admin/health.h"
+#include "finack/app/process_options.h"
+#include "finack/record/drainer.h"
+#include "finack/route/connection_monitor.h"
+#include "finack/server/settings.h"
+#include "finack/sinks/console.h"
+#include "finack/sinks/metrics.h"
+#include "finack/sinks/record_lines.h"
+#include "server/server.h"
+
+namespace finack::app {
+
+/// A serving process put together: the server for traffic, the admin and probe listeners, the drainer
+/// and its sinks. create, start, then run() on the main thread, which owns the signals.
+class Service {
+ public:
+  struct Parts {
+    http::Handler* handler = nullptr;   ///< Outlives the service.
+    std::vector<record::Sink*> sinks;   ///< Further readers of records; outlive the service.
+    route::ConnectionMonitor* monitor = nullptr;
+    std::string name = "finack";        ///< What start-up lines begin with.
+  };
+  static Expected<std::unique_ptr<Service>> create(const server::Settings& settings,
+                                                   const ProcessOptions& options, Parts parts);
+  ~Service();
+
+  /// Serves until SIGTERM or SIGINT, drains, and returns the exit status: 0 when nothing was cut, else 1.
+  /// SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left.
+  int run();
+
+ private:
+  Service(const server::Settings& settings, const ProcessOptions& options, Parts parts);
+  Expected<void> open_sinks();
+  Expected<void> open_servers();
+  Expected<std::unique_ptr<server::Server>> side_server(const std::string& address,
+                                                        http::Handler& handler,
+                                                        std::uint32_t first_index);
+  std::vector<sinks::CounterSource> counter_sources() const;
+  void announce() const;
+  void wait_for_end();
+  std::uint64_t shut_down();
+
+  server::Settings settings_;
+  ProcessOptions options_;
+  Parts parts_;
+  std::uint32_t boot_;
+  admin::Health health_;
+  std::unique_ptr<sinks::RecordLines> lines_;
+  std::unique_ptr<sinks::Console> console_;
+  std::unique_ptr<sinks::Metrics> metrics_;
+  std::unique_ptr<admin::AdminHandler> admin_handler_;
+  std::unique_ptr<admin::ProbeHandler> probe_handler_;
+  std::unique_ptr<server::Server> server_;
+  std::unique_ptr<server::Server> admin_;
+  std::unique_ptr<server::Server> probe_;
+  std::unique_ptr<record::Drainer> drainer_;
+};
+
+}  // namespace finack::app

@@ -1,0 +1,136 @@
+#include "cli/demo_routes.h"
+
+#include <algorithm>
+#include <boost/describe.hpp>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "finack/route/bind.h"
+#include "finack/route/handler.h"
+#include "finack/route/json.h"
+
+namespace finack::cli {
+namespace {
+
+using route::Context;
+
+constexpr std::string_view kPong = "finack: pong\n";
+constexpr std::string_view kPlain = "text/plain; charset=utf-8";
+
+/// A number of the query string, at most `most`; `fallback` when absent or malformed.
+std::uint64_t number(Context& c, std::string_view name, std::uint64_t fallback, std::uint64_t most) {
+  const std::string text = c.query(name);
+  std::uint64_t value = fallback;
+  const auto end = text.data() + text.size();
+  if (text.empty() || std::from_chars(text.data(), end, value).ptr != end) value = fallback;
+  return std::min(value, most);
+}
+
+Millis wait_of(Context& c, std::uint64_t fallback) {
+  return Millis(number(c, "ms", fallback, 600'000));
+}
+
+Task<> slow(Context& c) {
+  co_await c.sleep(wait_of(c, 1000));
+  c.string(200, "done\n");
+}
+
+void big(Context& c) {
+  const std::uint64_t kb = number(c, "kb", 64, 1024 * 1024);
+  c.data_owned(200, "application/octet-stream", std::string(kb * 1024, 'x'));
+}
+
+Task<> stream(Context& c) {
+  const std::uint64_t chunks = number(c, "n", 10, 1'000'000);
+  const Millis wait = wait_of(c, 100);
+  c.stream(kPlain);
+  for (std::uint64_t i = 0; i < chunks; ++i) {
+    if (i > 0) co_await c.sleep(wait);
+    co_await c.write("chunk " + std::to_string(i) + "\n");
+  }
+}
+
+/// Promises 100 bytes and sends `sent` of them.
+void promise_hundred(http::Exchange& exchange, std::size_t sent) {
+  http::ResponseHead head;
+  head.content_type = kPlain;
+  head.content_length = 100;
+  if (exchange.start(head)) exchange.write(std::string(sent, 'x'));
+  exchange.finish();
+}
+
+/// Answers while the client is still sending.
+void answer_early(http::Exchange& exchange) {
+  http::ResponseHead head;
+  head.status = 413;
+  head.content_type = kPlain;
+  exchange.respond(head, "not wanted\n");
+}
+
+const http::RouteLabel kShortBody{"/short-body"};
+const http::RouteLabel kOverBody{"/over-body"};
+const http::RouteLabel kUploadEarly{"/upload-early"};
+
+/// What GET /json answers and POST /json takes.
+struct Greeting {
+  std::string message;
+  std::uint32_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(Greeting, (), (message, count))
+
+void post_json(Context& c) {
+  const auto greeting = c.bind_json<Greeting>();
+  if (!greeting) {
+    c.json(400, {{"error", greeting.error().message}, {"pointer", greeting.error().pointer}});
+    return;
+  }
+  c.json(200, *greeting);
+}
+
+}  // namespace
+
+void add_demo_routes(route::Engine& engine) {
+  engine.get("/ping", [](Context& c) { c.data_view(200, kPlain, kPong); });
+  engine.get("/slow", slow);
+  engine.get("/big", big);
+  engine.post("/echo", [](Context& c) {
+    const std::string_view type = c.header("Content-Type");
+    c.data(200, type.empty() ? "application/octet-stream" : type, c.body());
+  });
+  engine.get("/stream", stream);
+  engine.get("/panic", [](Context&) { throw std::runtime_error("the demo was asked to panic"); });
+  engine.get("/abort", [](Context& c) { c.abort_connection(); });
+  engine.get("/no-reply", [](Context&) {});
+  engine.get("/json", [](Context& c) { c.json(200, Greeting{"hello", 1}); });
+  engine.post("/json", post_json);
+  engine.get("/busy", [](Context& c) {
+    std::this_thread::sleep_for(std::min<Millis>(wait_of(c, 100), std::chrono::seconds(2)));
+    c.string(200, "the loop was blocked meanwhile\n");
+  });
+  engine.get("/blocking", route::blocking([](Context& c) {
+    std::this_thread::sleep_for(std::min<Millis>(wait_of(c, 100), std::chrono::seconds(30)));
+    c.string(200, "a pool thread waited\n");
+  }));
+}
+
+void RuleBreaker::handle(http::Exchange& exchange) {
+  const std::string_view path = exchange.request().path;
+  if (path == kShortBody.pattern) {
+    exchange.set_route(kShortBody);
+    promise_hundred(exchange, 40);
+  } else if (path == kOverBody.pattern) {
+    exchange.set_route(kOverBody);
+    promise_hundred(exchange, 140);
+  } else if (path == kUploadEarly.pattern) {
+    exchange.set_route(kUploadEarly);
+    answer_early(exchange);
+  } else {
+    engine_.handle(exchange);
+  }
+}
+
+}  // namespace finack::cli

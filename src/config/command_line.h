@@ -1,0 +1,41 @@
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/environment.h"
+#include "config/option_table.h"
+#include "config/resolved.h"
+
+namespace finack::config {
+
+/// How a command presents itself.
+struct Command {
+  std::string_view name;         ///< "finack demo"
+  std::string_view description;  ///< A sentence or two for --help.
+  std::string_view operand =
+      {};  ///< What stands without a flag, such as "FILE"; empty: nothing may.
+};
+
+/// What came of a command line, the environment and the configuration file.
+struct CommandLine {
+  /// Set: the command is over before it began. Print `output` to standard output and `errors` to
+  /// standard error and exit with it: 0 after --help and --print-config, 2 after wrong use.
+  std::optional<int> exit_status;
+  std::string output;
+  std::string errors;
+  std::vector<std::string> warnings;  ///< One sentence each, for start-up. Set in every case.
+  std::vector<std::string> operands;
+  Resolved resolved;  ///< What is in force, with origins.
+};
+
+/// Parses flags (`--name value`, `--name=value`; `--flag`, `--no-flag`), the variables and, where
+/// the table has a row `config`, the file it names. A flag wins over the environment, the
+/// environment over the file, the file over the default; of a repeated flag the last counts, a
+/// repeated list flag adds up. Every mistake found in any of them is reported. Without one, and
+/// only then, the values are written to the table's fields. argv[0] is skipped. Throws nothing.
+CommandLine parse(int argc, const char* const* argv, const OptionTable& table,
+                  const Command& command, const Environment& environment = process_environment());
+
+}  // namespace finack::config

@@ -1,0 +1,119 @@
+#include "config/reference.h"
+
+#include <fmt/format.h>
+
+#include "config/value_text.h"
+
+namespace finack::config {
+namespace {
+
+constexpr std::string_view kIntroduction =
+    "Every setting is a flag, a key of the YAML file (`--config FILE`) and an environment "
+    "variable.\n"
+    "A flag wins over the environment, the environment over the file, the file over the default.\n"
+    "`--print-config` prints what is in force and where it came from; its output is a valid file.\n"
+    "A mistake stops the start: `file:line:column`, what was wrong and what is allowed, exit "
+    "status\n"
+    "2; nothing of a file with a mistake is applied.\n\n"
+    "How values are written:\n\n"
+    "- DURATION: `10s`, `250ms`, `1h30m`, `2d`; units d, h, m, s, ms, us, ns, the largest first; "
+    "a\n"
+    "  plain number counts seconds.\n"
+    "- SIZE: `32KiB`, `10MiB`, `1GiB` (powers of 1024), `32kB`, `10MB` (powers of 1000), or a "
+    "plain\n"
+    "  number of bytes. `32k` is refused, as it could mean both.\n"
+    "- RATE: a size a second, `10KiB/s`; the `/s` may be left out.\n"
+    "- flags: `--name`, `--no-name` or `--name=true|false`; in files and variables true, yes, on, "
+    "1\n"
+    "  and false, no, off, 0.\n"
+    "- LIST: repeat the flag or separate by commas; in files a sequence or one text. A flag "
+    "replaces\n"
+    "  the whole list.\n";
+
+/// Text inside a cell: a bar would end the cell.
+std::string cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string code(std::string_view text) {
+  return text.empty() ? std::string("–") : fmt::format("`{}`", cell(text));
+}
+
+std::string default_text(const Option& option) {
+  const std::string text = format_value(option, option.fallback);
+  return text.empty() ? "\"\"" : text;
+}
+
+std::string flag_text(const Option& option) {
+  if (option.type == OptionType::flag) return "--[no-]" + option.name;
+  return "--" + option.name;
+}
+
+std::string allowed_prefix(const Option& option) {
+  if (option.type == OptionType::word) return "; one of ";
+  const bool text = option.type == OptionType::text || option.type == OptionType::list;
+  return text ? "; such as " : "; ";
+}
+
+void append_row(const Option& option, std::string& out) {
+  const std::string_view type = type_word(option);
+  const std::string allowed = allowed_values(option);
+  std::string meaning = cell(option.doc);
+  if (!option.danger.empty()) meaning += " **0 is dangerous:** " + cell(option.danger);
+  out += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", code(flag_text(option)),
+                     code(option.path), code(option.environment), type.empty() ? "flag" : type,
+                     code(default_text(option)), allowed.empty() ? "any text" : cell(allowed),
+                     option.zero.empty() ? "–" : cell(option.zero), meaning);
+}
+
+}  // namespace
+
+std::string configuration_reference_markdown(const OptionTable& table, std::string_view title) {
+  std::string out = fmt::format("# {}\n\n{}", title, kIntroduction);
+  for (const Group& group : table.groups()) {
+    out += fmt::format("\n## {}\n", group.title);
+    if (!group.doc.empty()) out += fmt::format("{}\n", group.doc);
+    out +=
+        "\n| flag | YAML key | environment | type | default | allowed | zero or empty means | "
+        "meaning |\n|---|---|---|---|---|---|---|---|\n";
+    for (const Option& option : table.options()) {
+      if (option.group == group.title) append_row(option, out);
+    }
+  }
+  return out;
+}
+
+std::string help_text(const OptionTable& table, std::string_view usage,
+                      std::string_view description) {
+  std::string out = fmt::format(
+      "Usage: {}\n\n{}\n\n"
+      "  -h, --help\n      prints this\n"
+      "  --print-config\n      prints the settings in force as YAML, with their origin\n",
+      usage, description);
+  for (const Group& group : table.groups()) {
+    out += fmt::format("\n{}:\n", group.title);
+    for (const Option& option : table.options()) {
+      if (option.group != group.title) continue;
+      const std::string_view type = type_word(option);
+      const std::string allowed = allowed_values(option);
+      out += fmt::format("  {}{}{}\n      {}\n", flag_text(option), type.empty() ? "" : " ", type,
+                         option.doc);
+      out += fmt::format("      default {}", default_text(option));
+      if (!allowed.empty() && option.type != OptionType::flag)
+        out += allowed_prefix(option) + allowed;
+      if (!option.zero.empty()) {
+        const bool number = option.type != OptionType::text && option.type != OptionType::list;
+        out += fmt::format("; {}: {}", number ? "0" : "\"\"", option.zero);
+      }
+      out += "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace finack::config

@@ -1,0 +1,12 @@
+#pragma once
+#include "finack/base/address.h"
+
+namespace finack::net {
+
+/// The far end of a connected socket; works also after a reset, when getpeername no longer does.
+/// Family none when the kernel will not say.
+Address peer_address(int fd);
+/// The near end of a socket.
+Address local_address(int fd);
+
+}  // namespace finack::net

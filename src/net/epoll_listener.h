@@ -1,0 +1,25 @@
+#pragma once
+#include "net/epoll_loop.h"
+#include "net/listener_core.h"
+
+namespace finack::net {
+
+/// Level-triggered: what one turn does not take, the next one finds.
+class EpollListener final : public ListenerCore, private EpollSource {
+ public:
+  EpollListener(EpollLoop& loop, Fd socket, bool shared, AcceptObserver& observer);
+  ~EpollListener() override;
+
+ private:
+  void arm() override;
+  void disarm() override;
+  void close_socket() override;
+  bool idle() const override { return !armed_; }
+  void on_ready() override { accept_burst(); }
+
+  EpollLoop& epoll_;
+  std::uint32_t events_;
+  bool armed_ = false;
+};
+
+}  // namespace finack::net

@@ -1,0 +1,263 @@
+#include "net/epoll_loop.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "net/epoll_listener.h"
+#include "net/syscall.h"
+
+namespace finack::net {
+
+namespace {
+
+constexpr std::uint32_t kStreamEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kHangUp = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+/// Buffers read from one stream before others get their turn.
+constexpr int kReadBurst = 16;
+/// Marks the pointer of an EpollSource; the wake descriptor has a null pointer.
+constexpr std::uintptr_t kSourceTag = 1;
+
+void set_non_blocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if ((flags & O_NONBLOCK) == 0) ::fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+}  // namespace
+
+Expected<std::unique_ptr<Loop>> EpollLoop::create(const LoopOptions& options, std::string reason) {
+  Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll) return std::unexpected(system_error("cannot create an epoll set", errno));
+  Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake) return std::unexpected(system_error("cannot create an eventfd", errno));
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) {
+    return std::unexpected(system_error("cannot watch an eventfd", errno));
+  }
+  return std::make_unique<EpollLoop>(options, std::move(reason), std::move(epoll), std::move(wake));
+}
+
+EpollLoop::EpollLoop(const LoopOptions& options, std::string reason, Fd epoll, Fd wake_fd)
+    : Loop(options.clock != nullptr ? *options.clock : system_clock(), std::move(wake_fd)),
+      epoll_(std::move(epoll)),
+      buffers_(options.buffer_bytes, options.max_buffers) {
+  backend_reason_ = std::move(reason);
+}
+
+int EpollLoop::watch(int fd, EpollSource& source, std::uint32_t events) {
+  const auto tagged = reinterpret_cast<std::uintptr_t>(&source) | kSourceTag;
+  epoll_event event{.events = events, .data = {.u64 = tagged}};
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
+}
+
+void EpollLoop::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
+
+void EpollLoop::forget(const EpollSource& source) {
+  const auto tagged = reinterpret_cast<std::uintptr_t>(&source) | kSourceTag;
+  for (int i = 0; i < ready_; ++i) {
+    epoll_event& event = events_[static_cast<std::size_t>(i)];
+    if (event.data.u64 == tagged) event.data.u64 = kSourceTag;
+  }
+}
+
+void EpollLoop::wait(Nanos timeout) {
+  int timeout_ms = -1;
+  if (timeout < std::chrono::hours(24 * 20)) {
+    timeout_ms = static_cast<int>(std::chrono::ceil<Millis>(timeout).count());
+  }
+  ready_ = sys::epoll_wait(epoll_.get(), events_.data(), kMaxEvents, timeout_ms);
+}
+
+void EpollLoop::deliver() {
+  for (int i = 0; i < ready_; ++i) {
+    const epoll_event& event = events_[static_cast<std::size_t>(i)];
+    const auto tagged = static_cast<std::uintptr_t>(event.data.u64);
+    if (tagged == 0) {
+      woken();
+      std::uint64_t count = 0;
+      [[maybe_unused]] const ssize_t n = ::read(wake_fd(), &count, sizeof count);
+    } else if ((tagged & kSourceTag) != 0) {
+      auto* source = reinterpret_cast<EpollSource*>(tagged & ~kSourceTag);
+      if (source != nullptr) source->on_ready();
+    } else {
+      on_stream(*reinterpret_cast<TcpStream*>(tagged), event.events);
+    }
+  }
+  ready_ = 0;
+}
+
+void EpollLoop::on_stream(TcpStream& stream, std::uint32_t events) {
+  if (stream.closing_) return;
+  if ((events & kHangUp) != 0) stream.hung_up_ = true;
+  if ((events & (EPOLLIN | kHangUp)) != 0) {
+    stream.may_read_ = true;
+    if (!stream.paused_ && !stream.starved_) read(stream, stream.hung_up_);
+    if ((events & kHangUp) != 0 && !stream.closing_) judge_hang_up(stream, events);
+  }
+  if ((events & EPOLLOUT) == 0 || stream.closing_) return;
+  if (stream.write_blocked_ || stream.fin_sent_) {
+    stream.write_blocked_ = false;
+    stream.observer_->on_writable();
+  }
+}
+
+/// What recv did not say: the ending behind unread bytes, and the reset behind a false end of file.
+void EpollLoop::judge_hang_up(TcpStream& stream, std::uint32_t events) {
+  if (stream.fatal()) return;
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+    stream.report(hang_up_end(stream.fd_, (events & EPOLLERR) != 0, stream.fin_sent_));
+  } else if (stream.paused_ || stream.starved_) {
+    stream.report({EndKind::fin, 0});
+  }
+}
+
+/// Reads what is there. A short read empties the queue, so it ends the burst without a second recv,
+/// unless `to_end` asks for one. Once the stream hung up no more can come, so the burst needs no
+/// bound, and everything before the end is delivered first.
+void EpollLoop::read(TcpStream& stream, bool to_end) {
+  for (int burst = 0; burst < kReadBurst || stream.hung_up_; ++burst) {
+    Buffer chunk = buffers_.take();
+    if (!chunk) {
+      stream.starved_ = true;
+      starved_.push(stream);
+      return;
+    }
+    const std::span<char> space = chunk.space();
+    const ssize_t n = sys::recv(stream.fd_, space.data(), space.size(), MSG_DONTWAIT);
+    if (n <= 0) return read_nothing(stream, n);
+    chunk.grow(static_cast<std::size_t>(n));
+    const bool emptied = static_cast<std::size_t>(n) < space.size() && !to_end;
+    if (emptied) stream.may_read_ = false;
+    stream.observer_->on_bytes(std::move(chunk));
+    if (emptied || stream.closing_ || stream.paused_) return;
+  }
+  attention_.push(stream);
+}
+
+void EpollLoop::read_nothing(TcpStream& stream, ssize_t result) {
+  stream.may_read_ = false;
+  if (result == -EAGAIN || result == -EINTR) return;
+  if (result < 0) {
+    stream.report(stream_end(static_cast<int>(-result)));
+    return;
+  }
+  // After a hang-up judge_hang_up decides: recv says 0 after a FIN even when a RST followed.
+  stream.report({EndKind::fin, 0});
+}
+
+void EpollLoop::start(TcpStream& stream) {
+  stream.fresh_ = true;
+  attention_.push(stream);
+}
+
+/// Most new connections have bytes waiting already: reading before registering saves a wake-up. The
+/// second recv finds a RST or FIN that came with them, before any deferred work runs.
+void EpollLoop::read_fresh(TcpStream& stream) {
+  stream.fresh_ = false;
+  stream.may_read_ = true;
+  if (!stream.paused_) read(stream, true);
+  if (stream.closing_) return;
+  epoll_event event{.events = kStreamEvents, .data = {.ptr = &stream}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stream.fd_, &event) != 0) {
+    stream.report({EndKind::error, errno});
+  }
+}
+
+void EpollLoop::resume(TcpStream& stream) {
+  if (!stream.paused_) return;
+  stream.paused_ = false;
+  if (stream.may_read_) attention_.push(stream);
+}
+
+void EpollLoop::settle() {
+  if (std::exchange(starved_closing_, false)) attention_.append(starved_);
+  // No more than there are buffers for; the others would only come back.
+  for (std::uint32_t n = buffers_.max_blocks() - buffers_.leased(); n > 0; --n) {
+    TcpStream* stream = starved_.pop();
+    if (stream == nullptr) break;
+    attention_.push(*stream);
+  }
+  // Only what waits now: a stream may ask again, and gets its turn after the others' events.
+  StreamQueue batch;
+  batch.append(attention_);
+  while (TcpStream* stream = batch.pop()) attend(*stream);
+}
+
+void EpollLoop::attend(TcpStream& stream) {
+  stream.starved_ = false;
+  if (stream.closing_) {
+    stream.closed_ = true;
+    stream.observer_->on_closed();
+  } else if (stream.fresh_) {
+    read_fresh(stream);
+  } else if (stream.may_read_ && !stream.paused_) {
+    read(stream, stream.hung_up_);
+  }
+}
+
+SendResult EpollLoop::send(TcpStream& stream, std::span<const iovec> parts, bool more) {
+  assert(!parts.empty() && !stream.fin_sent_ && !stream.closing_);
+  if (stream.fatal()) return stream.failed_again();
+  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+  std::size_t offered = parts[0].iov_len;
+  ssize_t n = 0;
+  if (parts.size() == 1) {
+    n = sys::send(stream.fd_, parts[0].iov_base, offered, flags);
+  } else {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(parts.data());
+    message.msg_iovlen = parts.size();
+    for (const iovec& part : parts.subspan(1)) offered += part.iov_len;
+    n = sys::sendmsg(stream.fd_, &message, flags);
+  }
+  if (n < 0 && n != -EAGAIN) return stream.failed(static_cast<int>(-n));
+  const std::size_t taken = n < 0 ? 0 : static_cast<std::size_t>(n);
+  if (taken < offered) stream.write_blocked_ = true;
+  return {SendResult::Kind::sent, taken, {}};
+}
+
+SendResult EpollLoop::send_file(TcpStream& stream, int file, std::uint64_t offset,
+                                std::size_t bytes) {
+  assert(!stream.fin_sent_ && !stream.closing_);
+  if (stream.fatal()) return stream.failed_again();
+  set_non_blocking(stream.fd_);  // sendfile has no flag for it
+  auto position = static_cast<off_t>(offset);
+  const ssize_t n = ::sendfile(stream.fd_, file, &position, bytes);
+  if (n > 0) {
+    if (static_cast<std::size_t>(n) < bytes) stream.write_blocked_ = true;
+    return {SendResult::Kind::sent, static_cast<std::size_t>(n), {}};
+  }
+  if (n < 0 && errno == EAGAIN) {
+    stream.write_blocked_ = true;
+    return {SendResult::Kind::sent, 0, {}};
+  }
+  const int error = n == 0 ? ENODATA : errno;
+  if (error == ENODATA || error == EIO || error == EINVAL || error == EBADF) {  // the file's fault
+    return {SendResult::Kind::sent, 0, {EndKind::error, error}};
+  }
+  return stream.failed(error);
+}
+
+void EpollLoop::shutdown_write(TcpStream& stream) {
+  if (!stream.fin_sent_ && !stream.closing_) stream.send_our_fin();
+}
+
+void EpollLoop::close(TcpStream& stream) {
+  ::close(std::exchange(stream.fd_, -1));  // leaves the epoll set by itself
+  if (stream.starved_) starved_closing_ = true;
+  attention_.push(stream);
+}
+
+std::unique_ptr<Listener> EpollLoop::make_listener(Fd socket, bool shared,
+                                                   AcceptObserver& observer) {
+  return std::make_unique<EpollListener>(*this, std::move(socket), shared, observer);
+}
+
+}  // namespace finack::net

@@ -1,0 +1,124 @@
+#pragma once
+#include <liburing.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "net/loop.h"
+#include "net/ring_pool.h"
+#include "net/tcp_stream.h"
+
+namespace finack::net {
+
+/// An operation other than a stream's. Must live until its completion was delivered.
+class RingOp {
+ public:
+  virtual void on_complete(int result) = 0;
+
+ protected:
+  ~RingOp() = default;
+};
+
+/// Lives as long as the kernel may touch it: given to the loop by an owner that goes earlier.
+class RingOrphan {
+ public:
+  virtual ~RingOrphan() = default;
+  virtual bool finished() const = 0;
+};
+
+/// The io_uring backend: descriptors are in blocking mode, one multishot receive stands in the
+/// kernel from the first byte on, sends are submitted with the next wait.
+class IoUringLoop final : public Loop {
+ public:
+  static Expected<std::unique_ptr<Loop>> create(const LoopOptions& options, std::string reason);
+  IoUringLoop(const LoopOptions& options, std::string reason, Fd wake_fd);
+  ~IoUringLoop() override;
+
+  Backend backend() const override { return Backend::io_uring; }
+  BufferPool& buffers() override { return buffers_; }
+
+  /// An entry to fill in; submitted with the next wait.
+  io_uring_sqe* entry();
+  void expect(io_uring_sqe* sqe, RingOp& op);
+  void cancel(RingOp& op);
+  void adopt(std::unique_ptr<RingOrphan> orphan) { orphans_.push_back(std::move(orphan)); }
+
+ private:
+  static constexpr unsigned kEntries = 1024;
+  static constexpr unsigned kCompletions = 8192;
+  static constexpr std::size_t kMaxParts = 8;
+  static constexpr std::uint32_t kFileBlock = 128 * 1024;
+  static constexpr std::uint32_t kMaxFileBlocks = 256;
+
+  enum class Tag : std::uint64_t { ignored, recv, poll, send, cancel, op, wake };
+  static constexpr std::uint64_t kTagMask = 7;
+
+  /// A message stays here until its entry was submitted.
+  struct Message {
+    msghdr header{};
+    std::array<iovec, kMaxParts> parts{};
+  };
+
+  int set_up();
+  void enable();
+  void submit();
+  void wait(Nanos timeout) override;
+  void deliver() override;
+  void settle() override;
+  bool unsettled() const override { return !attention_.empty() || starved_closing_ || can_feed(); }
+
+  void start(TcpStream& stream) override { arm_recv(stream); }
+  void pause(TcpStream& stream) override { stream.paused_ = true; }
+  void resume(TcpStream& stream) override;
+  SendResult send(TcpStream& stream, std::span<const iovec> parts, bool more) override;
+  SendResult send_file(TcpStream& stream, int file, std::uint64_t offset,
+                       std::size_t bytes) override;
+  void shutdown_write(TcpStream& stream) override;
+  void close(TcpStream& stream) override;
+  std::unique_ptr<Listener> make_listener(Fd socket, bool shared,
+                                          AcceptObserver& observer) override;
+
+  void set_data(io_uring_sqe* sqe, TcpStream& stream, Tag tag);
+  void arm_recv(TcpStream& stream);
+  void arm_watch(TcpStream& stream);
+  void arm_wake();
+  /// What stands in the kernel is cancelled; the descriptor is closed when all of it came back.
+  void cancel(TcpStream& stream);
+  void close_when_idle(TcpStream& stream);
+  SendResult send_now(TcpStream& stream, std::span<const iovec> parts, std::size_t offered);
+  SendResult submit_send(TcpStream& stream, std::span<const iovec> parts, std::size_t offered,
+                         int flags);
+
+  void on_completion(const io_uring_cqe& cqe);
+  void on_recv(TcpStream& stream, int result, std::uint32_t flags);
+  void on_recv_bytes(TcpStream& stream, Buffer chunk);
+  void on_recv_end(TcpStream& stream, int result);
+  void on_send(TcpStream& stream, int result);
+  void on_poll(TcpStream& stream, int result, std::uint32_t flags);
+  void attend(TcpStream& stream);
+  void deliver_held(TcpStream& stream);
+  bool wants_watch(const TcpStream& stream) const;
+  bool can_feed() const { return !starved_.empty() && ring_buffers_.available() > 0; }
+
+  io_uring ring_{};
+  bool ring_made_ = false;
+  bool enabled_ = false;
+  std::uint64_t wake_count_ = 0;
+  BufferPool buffers_;
+  BufferPool file_buffers_;
+  RingPool ring_buffers_;
+  StreamQueue attention_;
+  StreamQueue starved_;
+  bool starved_closing_ = false;
+  std::vector<std::unique_ptr<Message>> messages_;
+  std::size_t messages_used_ = 0;
+  std::unordered_map<TcpStream*, std::vector<Buffer>> held_;  ///< Received while paused.
+  std::unordered_map<TcpStream*, Buffer> files_;              ///< Being sent by send_file.
+  std::list<std::unique_ptr<RingOrphan>> orphans_;
+};
+
+}  // namespace finack::net

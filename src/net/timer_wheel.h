@@ -1,0 +1,94 @@
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "finack/base/clock.h"
+
+namespace finack::net {
+
+class TimerWheel;
+
+/// A place in a wheel's slot; the slot itself is one too.
+struct TimerLink {
+  TimerLink* next = nullptr;
+  TimerLink* prev = nullptr;
+
+  void unlink() {
+    if (next == nullptr) return;
+    prev->next = next;
+    next->prev = prev;
+    next = prev = nullptr;
+  }
+};
+
+/// A timer: embedded in what it times, armed in at most one wheel, no allocation. Derive from it.
+/// Re-arming to a later time only stores the deadline; the wheel moves the node when it meets it.
+class Timer : private TimerLink {
+ public:
+  Timer() = default;
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  bool armed() const { return next != nullptr; }
+
+ protected:
+  ~Timer() { unlink(); }
+  /// The deadline has passed; the timer is no longer armed. Called by the wheel on the loop thread.
+  virtual void on_timer() = 0;
+
+ private:
+  friend class TimerWheel;
+  std::uint32_t deadline_ = 0;  ///< Ticks.
+  std::uint32_t filed_ = 0;     ///< The tick under which the node is filed: filed_ <= deadline_.
+};
+
+/// A hierarchical timing wheel, tick 1 ms, range 24 days (longer deadlines are clamped to it).
+class TimerWheel {
+ public:
+  static constexpr Nanos kTick = std::chrono::milliseconds(1);
+  /// The farthest deadline, in ticks from now.
+  static constexpr std::uint32_t kMaxTicks = 24u * 24 * 3600 * 1000;
+
+  explicit TimerWheel(Instant start);
+  /// Timers still armed are disarmed.
+  ~TimerWheel();
+  TimerWheel(const TimerWheel&) = delete;
+  TimerWheel& operator=(const TimerWheel&) = delete;
+
+  /// (Re-)arms for `deadline`, rounded up to a tick, never early. Constant time.
+  void arm(Timer& timer, Instant deadline);
+  void disarm(Timer& timer) { timer.unlink(); }
+  /// Fires everything due at `now`; timers armed meanwhile for the past fire in the next call.
+  void advance(Instant now);
+  /// When advance must be called at the latest; Instant::max() when nothing is armed. May be early
+  /// by the timers that were disarmed or put off since.
+  Instant next_due() const;
+
+ private:
+  static constexpr std::uint64_t kNever = UINT64_MAX;
+  static constexpr std::size_t kSlots = 256;
+  static constexpr std::size_t kLevels = 4;
+
+  /// 256 slots of 1, 256, 65 536 and 16 777 216 ticks.
+  struct Level {
+    std::array<TimerLink, kSlots> slots;
+    std::array<std::uint64_t, kSlots / 64> used{};  ///< May be set for a slot that became empty.
+  };
+
+  std::uint64_t floor_tick(Instant at) const;
+  std::uint64_t ceil_tick(Instant at) const;
+  void file(Timer& timer, std::uint64_t tick);
+  void refile_or_fire(TimerLink& list, bool fire);
+  void process(std::uint64_t tick);
+  std::uint64_t find_next();
+  std::uint64_t find_next(std::size_t level);
+
+  Instant start_;
+  std::uint64_t current_ = 0;  ///< The tick up to which everything was processed.
+  std::uint64_t horizon_ = 0;  ///< The tick of the advance under way, else current_.
+  std::uint64_t next_ = kNever;
+  TimerLink overdue_;
+  std::array<Level, kLevels> levels_;
+};
+
+}  // namespace finack::net

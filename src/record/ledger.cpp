@@ -1,0 +1,92 @@
+#include "finack/record/ledger.h"
+
+namespace finack::record {
+namespace {
+
+EndKey key_of(Role role, Purpose purpose, const Ending& ending) {
+  return {role, purpose, ending.ended_by, ending.how, ending.phase, ending.cause};
+}
+
+std::size_t index(Phase phase) { return static_cast<std::size_t>(phase); }
+
+}  // namespace
+
+Ledger::Ledger(Options options)
+    : options_(options),
+      until_sample_(options.sample),
+      completed_(&counters_.requests.endings.cell({Role::server, options.purpose, EndedBy::local,
+                                                   How::none, Phase::flush, Cause::ok_completed})) {
+  assert(options.sample > 0);
+}
+
+ConnectionEntry Ledger::open_connection() {
+  counters_.connections.opened.add();
+  counters_.live_by_phase[index(Phase::accept)].add(1);
+  ConnectionEntry entry;
+  entry.open_ = true;
+  return entry;
+}
+
+void Ledger::count_ending(Book& book, Role role, Purpose purpose, const Ending& ending) {
+  book.endings.add(key_of(role, purpose, ending));
+  book.undelivered_bytes.add(ending.undelivered_bytes);
+}
+
+void Ledger::finish(ConnectionEntry&& entry, const ConnectionRecord& record, Phase current) {
+  assert(entry.open_ && "a connection ends once");
+  entry.open_ = false;
+  counters_.live_by_phase[index(current)].add(-1);
+  counters_.connections.ended.add();
+  if (!options_.recording) return;
+  count_ending(counters_.connections, record.role, record.purpose, record.ending);
+  counters_.connections.bytes_in.add(record.bytes_in);
+  counters_.connections.bytes_out.add(record.bytes_out);
+  write(record);
+}
+
+void Ledger::finish(RequestEntry&& entry, const RequestRecord& record) {
+  assert(entry.open_ && "a request ends once");
+  entry.open_ = false;
+  counters_.requests.ended.add();
+  if (!options_.recording) return;
+  count_ending(counters_.requests, record.role, record.purpose, record.ending);
+  count_request(record.duration, record.time_to_first_byte, record.bytes_in, record.bytes_out,
+                record.status);
+  if (record.ending.evidence.exception || !record.exception.empty()) counters_.exceptions.add();
+  if (wants(record)) write(record);
+}
+
+bool Ledger::wants(const RequestRecord& record) {
+  if (options_.ring == nullptr) return false;
+  if (!is_ok(record.ending.cause)) return true;
+  if (options_.requests == RecordRequests::abnormal) return false;
+  // For a completed one the caller has asked wants_completed() already, which advanced the
+  // sampling.
+  return record.ending.cause == Cause::ok_completed || wants_completed();
+}
+
+bool Ledger::wants_sample() {
+  if (!options_.recording || options_.ring == nullptr) return false;
+  if (options_.requests == RecordRequests::all) return true;
+  if (--until_sample_ != 0) return false;
+  until_sample_ = options_.sample;
+  return true;
+}
+
+void Ledger::find(const FindingRecord& finding) {
+  if (!options_.recording) return;
+  counters_.findings[static_cast<std::size_t>(finding.finding)].add();
+  write(finding);
+}
+
+template <class Record>
+void Ledger::write(const Record& record) {
+  if (options_.ring == nullptr) return;
+  if (!options_.ring->try_write(record)) counters_.dropped_records.add();
+}
+
+void Ledger::publish() {
+  if (options_.ring != nullptr) options_.ring->publish();
+}
+
+}  // namespace finack::record

@@ -1,0 +1,31 @@
+#pragma once
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "finack/base/address.h"
+#include "finack/http/message.h"
+
+namespace finack::route {
+
+class Engine;
+
+/// An address range, "10.0.0.0/8".
+struct Network {
+  Address base;
+  unsigned bits = 0;
+  bool contains(const Address& address) const;
+};
+
+/// nullopt when `text` is no address (without port; brackets allowed).
+std::optional<Address> parse_address(std::string_view text);
+std::optional<Network> parse_network(std::string_view text);
+
+/// The client's address as text: the peer's, or, when the peer is a proxy that `engine` trusts, the
+/// right-most address of X-Forwarded-For that is not. An entry that is no address ends the walk:
+/// what stands left of it cannot be believed.
+std::string client_address(const Engine& engine, const Address& peer,
+                           std::span<const http::Header> headers);
+
+}  // namespace finack::route

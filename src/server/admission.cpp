@@ -1,0 +1,47 @@
+#include "server/admission.h"
+
+#include <string_view>
+
+namespace finack::server {
+namespace {
+
+Address host_of(const Address& peer) {
+  Address host = peer;
+  host.port = 0;
+  return host;
+}
+
+}  // namespace
+
+std::size_t Admission::HostHash::operator()(const Address& host) const {
+  return std::hash<std::string_view>()(
+      std::string_view(reinterpret_cast<const char*>(host.bytes), sizeof host.bytes));
+}
+
+Admission::Answer Admission::admit(const Address& peer) {
+  const std::uint32_t before = live_.fetch_add(1, std::memory_order_relaxed);
+  if (connections_ != 0 && before >= connections_) {
+    live_.fetch_sub(1, std::memory_order_relaxed);
+    return Answer::full;
+  }
+  if (per_address_ != 0) {
+    const std::lock_guard lock(mutex_);
+    std::uint32_t& count = by_host_[host_of(peer)];
+    if (count >= per_address_) {
+      live_.fetch_sub(1, std::memory_order_relaxed);
+      return Answer::address_full;
+    }
+    ++count;
+  }
+  return Answer::admitted;
+}
+
+void Admission::leave(const Address& peer) {
+  live_.fetch_sub(1, std::memory_order_relaxed);
+  if (per_address_ == 0) return;
+  const std::lock_guard lock(mutex_);
+  const auto at = by_host_.find(host_of(peer));
+  if (at != by_host_.end() && --at->second == 0) by_host_.erase(at);
+}
+
+}  // namespace finack::server

@@ -1,0 +1,35 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+
+#include "finack/base/address.h"
+
+namespace finack::server {
+
+/// Connection limits that hold for the whole process, whichever worker accepts. One atomic a
+/// connection; the per-address table is locked, and only used when that limit is set.
+class Admission {
+ public:
+  enum class Answer : std::uint8_t { admitted, full, address_full };
+
+  Admission(std::uint32_t connections, std::uint32_t per_address)
+      : connections_(connections), per_address_(per_address) {}
+
+  Answer admit(const Address& peer);
+  void leave(const Address& peer);
+  std::uint32_t live() const { return live_.load(std::memory_order_relaxed); }
+
+ private:
+  struct HostHash {
+    std::size_t operator()(const Address& host) const;
+  };
+  std::uint32_t connections_;
+  std::uint32_t per_address_;
+  std::atomic<std::uint32_t> live_{0};
+  std::mutex mutex_;
+  std::unordered_map<Address, std::uint32_t, HostHash> by_host_;
+};
+
+}  // namespace finack::server

@@ -1,0 +1,235 @@
+#include "server/connection.h"
+
+#include "server/http1_exchange.h"
+#include "server/worker.h"
+
+namespace finack::server {
+
+using record::Cause;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+
+Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t listener,
+                       std::uint64_t sequence)
+    : worker_(worker),
+      sequence_(sequence),
+      opened_(worker.loop().now()),
+      phase_since_(opened_),
+      stream_(worker.loop(), std::move(fd)),
+      peer_(peer),
+      listener_(listener) {}
+
+void Connection::open() {
+  entry_ = worker_.ledger().open_connection();
+  enter(Phase::fresh);
+  stream_.start(*this);
+  rearm();
+}
+
+void Connection::enter(Phase phase) {
+  if (phase == phase_) return;
+  worker_.ledger().move(phase_, phase);
+  phase_ = phase;
+  phase_since_ = worker_.loop().now();
+  recorder_.note_phase(phase, phase_since_);
+}
+
+// ---- Bytes come in -------------------------------------------------------------------------------
+
+void Connection::on_bytes(Buffer chunk) {
+  bytes_in_ += chunk.size();
+  recorder_.note_bytes_in(chunk.size());
+  if (closing_ != nullptr || over_) return discard(std::move(chunk));
+  if (active_ == nullptr) {
+    active_ = worker_.lease();
+    active_->begin(*this);
+  }
+  if (active_->discarding_input()) return;
+  active_->inbox().append(std::move(chunk));
+  active_->on_input();
+}
+
+/// After our FIN the client's bytes are read and dropped, so that no RST of ours eats the response. Bytes
+/// that meet the FIN of an idle connection are a request that was lost to a race.
+void Connection::discard(Buffer chunk) {
+  if (closing_ == nullptr) return;
+  closing_->discarded += chunk.size();
+  record::Ending& ending = closing_->ending;
+  const bool idle_close = ending.phase == Phase::idle &&
+                          (ending.cause == Cause::timeout_idle ||
+                           ending.cause == Cause::timeout_lifetime ||
+                           ending.cause == Cause::policy_idle_evicted);
+  if (!idle_close) return;
+  ending.cause = Cause::timeout_idle_raced;
+  ending.how = How::timeout;
+  ending.severity = record::info(ending.cause).severity;
+}
+
+void Connection::update_reading() {
+  const std::size_t limit = worker_.settings().limits.read_buffer_bytes;
+  const std::size_t held = active_ != nullptr ? active_->inbox().bytes() : 0;
+  if (!paused_ && held >= limit) {
+    paused_ = true;
+    stream_.pause_reading();
+  } else if (paused_ && held < limit / 2) {
+    paused_ = false;
+    stream_.resume_reading();
+  }
+}
+
+// ---- Bytes go out --------------------------------------------------------------------------------
+
+void Connection::flush() {
+  if (send_pending_ || blocked_ || over_ || active_ == nullptr) return;
+  Outbox& outbox = active_->outbox();
+  while (!outbox.empty()) {
+    iovec parts[8];
+    const std::size_t count = outbox.gather(parts);
+    const bool last = active_->close_wanted() && !active_->busy();
+    SendResult result;
+    std::size_t offered = 0;
+    if (count > 0) {
+      for (std::size_t i = 0; i < count; ++i) offered += parts[i].iov_len;
+      result = stream_.send({parts, count}, last && offered == outbox.bytes());
+    } else {
+      const Outbox::FilePart file = outbox.file_part();
+      offered = static_cast<std::size_t>(file.bytes);
+      result = stream_.send_file(file.file, file.offset, offered);
+    }
+    if (result.kind == SendResult::Kind::pending) {
+      send_pending_ = true;
+      if (active_->responding()) enter(Phase::response);
+      return rearm();
+    }
+    blocked_ = result.bytes < offered;
+    if (!took(result, count == 0)) return;
+    if (blocked_) return rearm();
+  }
+  request_done();
+}
+
+/// Accounts for a send's outcome. False: the stream has failed, and so ended.
+bool Connection::took(const SendResult& result, bool from_file) {
+  if (result.kind == SendResult::Kind::failed) {
+    on_end(result.end);
+    return false;
+  }
+  Outbox& outbox = active_->outbox();
+  if (result.bytes == 0 && from_file && !outbox.empty()) {  // the file is shorter than promised
+    active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
+    return true;
+  }
+  bytes_out_ += result.bytes;
+  recorder_.note_bytes_out(result.bytes);
+  outbox.sent(result.bytes);
+  const Instant now = worker_.loop().precise_now();
+  active_->times().send_progress = now;
+  if (active_->responding() && (!outbox.empty() || active_->response_incomplete()))
+    enter(Phase::response);
+  active_->on_handed(now);
+  return true;
+}
+
+void Connection::on_sent(SendResult result) {
+  send_pending_ = false;
+  if (over_ || active_ == nullptr) return;
+  iovec part[1];
+  if (took(result, active_->outbox().gather({part, 1}) == 0)) flush();
+}
+
+void Connection::on_writable() {
+  blocked_ = false;
+  if (over_) return;
+  if (closing_ != nullptr && closing_->since != Instant{}) return check_close();
+  flush();
+}
+
+/// All that was queued is with the kernel.
+void Connection::request_done() {
+  if (over_ || active_ == nullptr || closing_ != nullptr) return;
+  if (active_->busy()) return rearm();
+  if (active_->close_wanted()) {
+    const Verdict verdict = active_->close_verdict();
+    if (active_->must_reset())
+      return finalize(make_ending(verdict, active_->close_evidence()), true);
+    return begin_close(verdict, active_->close_evidence());
+  }
+  if (active_->idle()) {
+    worker_.give_back(std::exchange(active_, nullptr));
+    if (paused_) update_reading();
+    enter(Phase::idle);
+  } else {
+    active_->resume_input();
+    if (over_) return;
+    if (peer_fin_ && !active_->busy() && phase_ == Phase::head)  // the last pipelined head was cut
+      return end({EndedBy::peer, How::fin, Phase::head, Cause::client_head_truncated}, {});
+  }
+  if (peer_fin_ && active_ == nullptr)
+    return begin_close({EndedBy::peer, How::fin, Phase::flush, Cause::ok_half_close_served}, {});
+  rearm();
+}
+
+// ---- The peer's end ------------------------------------------------------------------------------
+
+Facts Connection::facts(std::size_t unacked) const {
+  Facts facts = unacked > 0 ? Facts{kUnacked} : Facts{0};
+  if (closing_ != nullptr) facts |= kDecidedOk;
+  if (active_ == nullptr) return facts;
+  if (active_->decided()) facts |= kDecided;
+  if (active_->body_open()) facts |= kBodyOpen;
+  if (active_->close_started()) facts |= kCloseStarted;
+  if (!active_->outbox().empty() || active_->response_incomplete()) facts |= kUnsent;
+  if (peer_fin_) facts |= active_->fin_was_handling() ? kFinHandling : kFinReceiving;
+  return facts;
+}
+
+void Connection::on_end(StreamEnd end_) {
+  if (over_) return;
+  recorder_.note_end(end_.kind, worker_.loop().now());
+  if (end_.kind == EndKind::fin) {
+    if (peer_fin_) return;
+    if (closing_ != nullptr && closing_->since != Instant{}) {
+      peer_fin_ = true;
+      return check_close();
+    }
+  }
+  const std::size_t unacked = stream_.unacknowledged();
+  Phase phase = phase_;
+  if (phase == Phase::head && active_ != nullptr && !active_->begun())
+    phase = requests_ == 0 ? Phase::fresh : Phase::idle;  // nothing but empty lines came
+  const Facts known = facts(unacked);
+  if (end_.kind == EndKind::fin) peer_fin_ = true;
+
+  const std::optional<Verdict> verdict = judge(end_.kind, phase, known);
+  record::Evidence evidence;
+  evidence.error = end_.kind == EndKind::fin || end_.kind == EndKind::rst ? 0 : end_.error;
+  if (verdict && verdict->cause == Cause::network_vanished) {
+    evidence.found_by = unacked == 0 ? record::FoundBy::keep_alive
+                        : worker_.settings().tcp_user_timeout > Nanos{0}
+                            ? record::FoundBy::user_timeout
+                            : record::FoundBy::retransmit;
+  }
+  if (closing_ != nullptr) {  // the connection was ending already: the end of its procedure
+    record::Ending ending = closing_->ending;
+    if (end_.kind == EndKind::rst) ending.evidence.linger = record::Linger::rst;
+    if (verdict && overridable(ending.cause)) {
+      evidence.linger = ending.evidence.linger;
+      ending = make_ending(*verdict, evidence);
+    }
+    if (verdict) active_->set_late(*verdict, evidence);
+    return finalize(ending, false);
+  }
+  if (verdict) return end(*verdict, evidence);
+  if (end_.kind == EndKind::fin) return half_closed();
+  // A reply of ours was on its way when the client reset: what we had decided stands.
+  finalize(make_ending(active_->close_verdict(), active_->close_evidence()), false);
+}
+
+/// The client finished its direction while we serve it: half-closed, or gone?
+void Connection::half_closed() {
+  if (active_ != nullptr) active_->on_client_fin();
+  rearm();
+}
+
+}  // namespace finack::server

@@ -1,0 +1,132 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "finack/base/address.h"
+#include "finack/record/flight_recorder.h"
+#include "finack/record/ledger.h"
+#include "net/tcp_stream.h"
+#include "net/timer_wheel.h"
+#include "server/verdict.h"
+
+namespace finack::server {
+
+class Http1Exchange;
+class Worker;
+
+/// The procedure of closing: the ending that stands unless something worse comes before the last
+/// acknowledgement, and how far the procedure is.
+struct Closing {
+  record::Ending ending;
+  Instant since{};          ///< When our FIN was sent.
+  Instant progress_at{};    ///< When the client last acknowledged something.
+  std::size_t unacked = 0;  ///< As last read.
+  Nanos poll{0};            ///< How soon to look again, once only the acknowledgement is missing.
+  bool acked = false;       ///< Everything was acknowledged.
+  std::uint64_t discarded = 0;  ///< Bytes the client sent after our FIN.
+};
+
+/// May something that happens before the last acknowledgement still replace this cause?
+bool overridable(record::Cause cause);
+
+/// One accepted connection: the only owner of its state, from accept to its one record. Lives in its
+/// worker's slab; everything that only a busy connection needs is leased (Http1Exchange, Closing).
+/// The phase is explicit; enter() is the one place where it changes.
+class Connection final : public StreamObserver, public net::Timer {
+ public:
+  Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t listener,
+             std::uint64_t sequence);
+  ~Connection() = default;
+
+  /// Opens the books' entry and starts reading.
+  void open();
+
+  // For the exchange.
+  record::Phase phase() const { return phase_; }
+  void enter(record::Phase phase);
+  /// Sends what the outbox holds, as far as the client takes it.
+  void flush();
+  /// The exchange has nothing in progress: back to idle, or to the close it wanted.
+  void request_done();
+  /// Decides the ending. What happens then (reply, FIN, reset, nothing more) follows from the verdict.
+  void end(const Verdict& verdict, const record::Evidence& evidence);
+  void rearm();
+  void update_reading();
+  std::uint32_t next_request() { return ++requests_; }
+  std::uint32_t requests() const { return requests_; }
+  void note_version(std::uint8_t minor) { http10_ = minor == 0; }
+  void note_response_bytes(std::uint64_t n) { last_response_bytes_ = static_cast<std::uint32_t>(n); }
+  bool peer_finished() const { return peer_fin_; }
+  bool past_lifetime() const;
+  StreamEnd peek_end() const { return stream_.peek_end(); }
+  record::ConnectionId id() const;
+  const Address& peer() const { return peer_; }
+  Address local() const;
+
+  // For the worker.
+  /// An idle or fresh connection begins to close for `cause` (operator.shutdown, policy.idle_evicted);
+  /// a busy one closes after its response. True if it was idle.
+  bool retire(record::Cause cause);
+  /// Ends it at once (timeout.drain, operator.shutdown_forced, operator.killed).
+  /// False if its close was already agreed and nothing was lost.
+  bool cut(record::Cause cause);
+  bool closing() const { return closing_ != nullptr; }
+  Instant phase_since() const { return phase_since_; }
+
+  // StreamObserver.
+  void on_bytes(Buffer chunk) override;
+  void on_end(StreamEnd end) override;
+  void on_sent(SendResult result) override;
+  void on_writable() override;
+  void on_closed() override;
+
+ private:
+  struct Due {
+    record::TimerKind timer = record::TimerKind::idle;
+    Instant at = Instant::max();
+  };
+
+  void on_timer() override;
+  Due next_due() const;
+  void add_busy_dues(Due& due) const;
+  void fire(record::TimerKind timer);
+  void fire_idle(record::TimerKind timer);
+  void fire_closing();
+  record::Evidence timer_evidence(record::TimerKind timer) const;
+
+  void half_closed();
+  Facts facts(std::size_t unacked) const;
+  void begin_close(const Verdict& verdict, const record::Evidence& evidence);
+  record::Delivered delivered(std::size_t undelivered) const;
+  void check_close();
+  void finalize(const record::Ending& ending, bool reset);
+  record::Ending make_ending(const Verdict& verdict, const record::Evidence& evidence) const;
+  void write_record(const record::Ending& ending);
+  bool took(const SendResult& result, bool from_file);
+  void discard(Buffer chunk);
+
+  Worker& worker_;
+  Http1Exchange* active_ = nullptr;
+  Closing* closing_ = nullptr;
+  std::uint64_t sequence_;
+  Instant opened_;
+  Instant phase_since_;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  net::TcpStream stream_;
+  Address peer_;
+  std::uint32_t requests_ = 0;
+  std::uint32_t last_response_bytes_ = 0;
+  std::uint16_t listener_;
+  record::ConnectionEntry entry_;
+  record::Phase phase_ = record::Phase::accept;
+  bool peer_fin_ : 1 = false;
+  bool send_pending_ : 1 = false;
+  bool blocked_ : 1 = false;   ///< The window is full: on_writable will come.
+  bool paused_ : 1 = false;
+  bool over_ : 1 = false;      ///< Recorded; only on_closed is to come.
+  bool http10_ : 1 = false;
+  record::FlightRecorder recorder_;
+};
+
+}  // namespace finack::server

@@ -1,0 +1,243 @@
+// The end of a connection: the procedure of closing, and its one record.
+#include "net/address.h"
+#include "server/connection.h"
+#include "server/http1_exchange.h"
+#include "server/worker.h"
+
+namespace finack::server {
+
+using record::Cause;
+using record::Delivered;
+using record::EndedBy;
+using record::How;
+using record::Linger;
+using record::Phase;
+
+namespace {
+
+constexpr Nanos kFirstPoll = std::chrono::milliseconds(2);
+
+/// The answer a client gets when we end its request for `cause`; 0: none.
+int reply_status(Cause cause) {
+  switch (cause) {
+    case Cause::timeout_head:
+    case Cause::timeout_min_rate:
+    case Cause::timeout_body_idle:
+    case Cause::timeout_body_total:
+      return 408;
+    case Cause::timeout_handler:
+      return 503;
+    default:
+      return 0;
+  }
+}
+
+bool by_force(Cause cause) {
+  return cause == Cause::timeout_drain || cause == Cause::operator_shutdown_forced;
+}
+
+}  // namespace
+
+bool overridable(Cause cause) {
+  return record::info(cause).family == record::CauseFamily::ok ||
+         cause == Cause::policy_half_close_cancelled;
+}
+
+void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
+  if (over_) return;
+  if (verdict.ended_by == EndedBy::peer && verdict.how == How::fin) {
+    // A client that closed before it had everything will reset; wait for that proof.
+    if (verdict.phase == Phase::idle && stream_.unacknowledged() > 0)
+      return begin_close(verdict, evidence);
+    return finalize(make_ending(verdict, evidence), false);
+  }
+  const bool peer_is_there = verdict.ended_by == EndedBy::local && verdict.how != How::rst;
+  if (!peer_is_there || by_force(verdict.cause))
+    return finalize(make_ending(verdict, evidence), verdict.ended_by != EndedBy::peer);
+  if (active_ != nullptr) {
+    const int status = reply_status(verdict.cause);
+    if (status != 0 && active_->answer_error(status, verdict, evidence)) return flush();
+    if (active_->response_incomplete() || !active_->outbox().empty())
+      return finalize(make_ending(verdict, evidence), true);
+  }
+  begin_close(verdict, evidence);
+}
+
+/// Our FIN goes out behind the last byte; the client's FIN, a RST or a timer ends the procedure.
+void Connection::begin_close(const Verdict& verdict, const record::Evidence& evidence) {
+  closing_ = worker_.make_closing();
+  closing_->ending = make_ending(verdict, evidence);
+  closing_->since = closing_->progress_at = worker_.loop().now();
+  closing_->poll = kFirstPoll;
+  enter(Phase::flush);
+  stream_.shutdown_write();
+  const bool fast = worker_.settings().timeouts.linger == Nanos{0};
+  if (peer_fin_ || fast) {
+    closing_->unacked = stream_.unacknowledged();
+    closing_->acked = closing_->unacked == 0;
+    if (closing_->acked) return finalize(closing_->ending, false);
+  } else {
+    closing_->unacked = ~std::size_t{0};
+  }
+  if (paused_) update_reading();
+  rearm();
+}
+
+/// The client's FIN came, or the kernel says that everything is acknowledged.
+void Connection::check_close() {
+  if (!peer_fin_) return;
+  closing_->unacked = stream_.unacknowledged();
+  if (closing_->unacked > 0) return rearm();
+  closing_->acked = true;
+  record::Ending ending = closing_->ending;
+  ending.evidence.linger = Linger::fin;
+  finalize(ending, false);
+}
+
+void Connection::fire_closing() {
+  const Timeouts& timeouts = worker_.settings().timeouts;
+  const Instant now = worker_.loop().now();
+  const std::size_t unacked = stream_.unacknowledged();
+  if (unacked < closing_->unacked) closing_->progress_at = now;
+  if (closing_->unacked == ~std::size_t{0}) closing_->progress_at = closing_->since;
+  closing_->unacked = unacked;
+  closing_->acked = unacked == 0;
+  closing_->poll = std::min<Nanos>(closing_->poll * 2, std::chrono::milliseconds(200));
+  record::Ending ending = closing_->ending;
+  if (closing_->acked) {
+    if (!peer_fin_ && now < closing_->since + timeouts.linger) return rearm();
+    ending.evidence.linger = peer_fin_ ? Linger::fin : Linger::expired;
+    return finalize(ending, false);
+  }
+  if (timeouts.flush == Nanos{0} || now < closing_->progress_at + timeouts.flush) return rearm();
+
+  worker_.ledger().counters().timer_fired(record::TimerKind::flush);
+  recorder_.note_timer(record::TimerKind::flush, now);
+  const bool gone = peer_gone(stream_.tcp_facts());
+  Verdict late = judge(record::TimerKind::flush, Phase::flush, gone);
+  record::Evidence evidence = timer_evidence(record::TimerKind::flush);
+  if (gone) evidence.found_by = record::FoundBy::flush;
+  if (ending.cause == Cause::policy_half_close_cancelled)
+    late = {EndedBy::peer, How::fin, Phase::handling, Cause::client_left_unproved};
+  if (active_ != nullptr) active_->set_late(late, evidence);
+  if (overridable(ending.cause)) ending = make_ending(late, evidence);
+  finalize(ending, true);
+}
+
+record::Ending Connection::make_ending(const Verdict& verdict,
+                                       const record::Evidence& evidence) const {
+  record::Ending ending;
+  ending.ended_by = verdict.ended_by;
+  ending.how = verdict.how;
+  ending.phase = verdict.phase;
+  ending.cause = verdict.cause;
+  ending.severity = record::info(verdict.cause).severity;
+  ending.evidence = evidence;
+  ending.evidence.request = requests_;
+  if (verdict.phase == Phase::idle) {
+    ending.evidence.idle_us = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(worker_.loop().now() - phase_since_)
+            .count());
+  }
+  return ending;
+}
+
+/// What of everything we owed arrived. A keep-alive connection's earlier responses were read before the
+/// next request came, so only the last one can be in doubt.
+Delivered Connection::delivered(std::size_t undelivered) const {
+  const bool owed = active_ != nullptr && active_->response_owed();
+  if (owed && !active_->response_started()) return Delivered::none;
+  if (bytes_out_ == 0 && undelivered == 0) return Delivered::nothing_owed;
+  if (undelivered == 0 && !(active_ != nullptr && active_->response_incomplete()))
+    return Delivered::all;
+  const std::uint64_t last = active_ != nullptr ? active_->current_response_bytes()
+                                                : last_response_bytes_;
+  return undelivered >= last && last > 0 ? Delivered::none : Delivered::partial;
+}
+
+/// The one exit: reads what only a live socket can tell, writes the record, settles the requests, closes.
+void Connection::finalize(const record::Ending& decided, bool reset) {
+  if (over_) return;
+  over_ = true;
+  record::Ending ending = decided;
+  const std::size_t unacked = stream_.unacknowledged();
+  const std::size_t unsent =
+      active_ != nullptr ? static_cast<std::size_t>(active_->outbox().bytes()) : 0;
+  ending.undelivered_bytes = unacked + unsent;
+  ending.delivered = delivered(unacked + unsent);
+  if (unacked + unsent > 0 && active_ == nullptr && requests_ > 0)
+    ending.evidence.first_unacknowledged_request = requests_;
+  if (closing_ != nullptr && closing_->discarded > 0)
+    ending.evidence.received_bytes = closing_->discarded;
+  write_record(ending);
+  if (active_ != nullptr) std::exchange(active_, nullptr)->leave(ending, unacked);
+  if (closing_ != nullptr) worker_.drop(std::exchange(closing_, nullptr));
+  worker_.loop().timers().disarm(*this);
+  if (reset) {
+    stream_.reset();
+  } else {
+    stream_.close();
+  }
+}
+
+void Connection::write_record(const record::Ending& ending) {
+  record::FlightEvent events[record::FlightRecorder::kEvents];
+  record::ConnectionRecord record;
+  record.id = id();
+  record.purpose = worker_.purpose();
+  record.listener = worker_.listener(listener_).name();
+  record.protocol = requests_ == 0 ? "" : http10_ ? "http/1.0" : "http/1.1";
+  record.local = local();
+  record.peer = peer_;
+  record.opened = worker_.wall(opened_);
+  record.ended = worker_.wall(worker_.loop().precise_now());
+  record.requests = requests_;
+  record.bytes_in = bytes_in_;
+  record.bytes_out = bytes_out_;
+  record.ending = ending;
+  if (ending.severity != record::Severity::normal) {
+    record.tcp = stream_.tcp_facts();
+    record.events = recorder_.unpack(opened_, events);
+  }
+  worker_.ledger().move(phase_, Phase::accept);
+  worker_.ledger().finish(std::move(entry_), record);
+}
+
+void Connection::on_closed() { worker_.gone(this); }
+
+record::ConnectionId Connection::id() const {
+  return {worker_.boot(), worker_.index(), sequence_};
+}
+
+Address Connection::local() const {
+  const Address& bound = worker_.listener(listener_).local();
+  return bound.family != Address::Family::none ? bound : net::local_address(stream_.fd());
+}
+
+bool Connection::retire(Cause cause) {
+  const Verdict verdict{EndedBy::local, How::fin, phase_, cause};
+  if (over_ || closing_ != nullptr) return false;
+  if (phase_ == Phase::idle || phase_ == Phase::fresh) {
+    begin_close(verdict, {});
+    return true;
+  }
+  if (active_ != nullptr) active_->want_close({EndedBy::local, How::fin, Phase::flush, cause});
+  return false;
+}
+
+bool Connection::cut(Cause cause) {
+  if (over_) return false;
+  if (closing_ != nullptr) {
+    record::Ending ending = closing_->ending;
+    const bool lost = stream_.unacknowledged() > 0;
+    const Verdict late{EndedBy::local, How::rst, Phase::flush, cause};
+    if (lost && active_ != nullptr) active_->set_late(late, {});
+    if (lost && overridable(ending.cause)) ending = make_ending(late, {});
+    finalize(ending, true);
+    return lost;
+  }
+  end({EndedBy::local, cause == Cause::timeout_drain ? How::timeout : How::rst, phase_, cause}, {});
+  return true;
+}
+
+}  // namespace finack::server

@@ -1,0 +1,181 @@
+// The one timer of a connection: which wait is due next, and what happens when it fires.
+#include "server/connection.h"
+#include "server/http1_exchange.h"
+#include "server/worker.h"
+
+namespace finack::server {
+
+using record::Cause;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+using record::TimerKind;
+
+namespace {
+
+constexpr Nanos kRateWindow = std::chrono::seconds(5);
+
+struct Setting {
+  const char* name;
+  Nanos value;
+};
+
+Setting setting_of(TimerKind timer, const Settings& settings) {
+  const Timeouts& t = settings.timeouts;
+  switch (timer) {
+    case TimerKind::first_byte: return {"timeout-first-byte", t.first_byte};
+    case TimerKind::head: return {"timeout-head", t.head};
+    case TimerKind::min_rate: return {"min-rate", Nanos{0}};
+    case TimerKind::body_idle: return {"timeout-body-idle", t.body_idle};
+    case TimerKind::body_total: return {"timeout-body-total", t.body_total};
+    case TimerKind::handler: return {"timeout-handler", t.handler};
+    case TimerKind::handler_stall: return {"timeout-handler-stall", t.handler_stall};
+    case TimerKind::response_stall: return {"timeout-response-stall", t.response_stall};
+    case TimerKind::response_total: return {"timeout-response-total", t.response_total};
+    case TimerKind::flush: return {"timeout-flush", t.flush};
+    case TimerKind::idle: return {"timeout-idle", t.idle};
+    case TimerKind::lifetime: return {"timeout-lifetime", t.lifetime};
+    case TimerKind::drain: return {"timeout-drain", t.drain};
+    case TimerKind::linger: return {"linger", t.linger};
+  }
+  return {"", Nanos{0}};
+}
+
+}  // namespace
+
+record::Evidence Connection::timer_evidence(TimerKind timer) const {
+  const Setting setting = setting_of(timer, worker_.settings());
+  record::Evidence evidence;
+  evidence.setting = setting.name;
+  evidence.setting_value = timer == TimerKind::min_rate
+                               ? worker_.settings().limits.min_rate
+                               : static_cast<std::uint64_t>(setting.value.count());
+  return evidence;
+}
+
+namespace {
+
+/// Takes the wait `timer` into account, when it is on, and started.
+void consider(TimerKind timer, Instant since, Nanos limit, TimerKind& best, Instant& at) {
+  if (limit == Nanos{0} || since == Instant{} || since + limit >= at) return;
+  best = timer;
+  at = since + limit;
+}
+
+}  // namespace
+
+Connection::Due Connection::next_due() const {
+  const Timeouts& t = worker_.settings().timeouts;
+  Due due;
+  if (closing_ != nullptr) {
+    if (peer_fin_ && !closing_->acked) {
+      due = {TimerKind::flush, worker_.loop().now() + closing_->poll};
+    } else if (!closing_->acked) {
+      consider(TimerKind::flush, closing_->progress_at, t.flush, due.timer, due.at);
+      consider(TimerKind::linger, closing_->since, t.linger, due.timer, due.at);
+    } else {
+      due = {TimerKind::linger, closing_->since + t.linger};
+    }
+    return due;
+  }
+  if (phase_ == Phase::fresh) consider(TimerKind::first_byte, opened_, t.first_byte, due.timer, due.at);
+  if (phase_ == Phase::idle && t.idle != Nanos{0})
+    consider(TimerKind::idle, phase_since_, t.idle + t.idle_margin, due.timer, due.at);
+  if (phase_ == Phase::idle || phase_ == Phase::fresh)
+    consider(TimerKind::lifetime, opened_, t.lifetime, due.timer, due.at);
+  if (active_ != nullptr) add_busy_dues(due);
+  return due;
+}
+
+void Connection::add_busy_dues(Due& due) const {
+  const Settings& settings = worker_.settings();
+  const Timeouts& t = settings.timeouts;
+  const Http1Exchange::Times& times = active_->times();
+  const auto add = [&due](TimerKind timer, Instant since, Nanos limit) {
+    consider(timer, since, limit, due.timer, due.at);
+  };
+  const bool sending = blocked_ || send_pending_;
+  if (phase_ == Phase::head) add(TimerKind::head, times.head_started, t.head);
+  if (active_->waits_for_body()) add(TimerKind::body_idle, times.body_waited, t.body_idle);
+  if (active_->body_open()) add(TimerKind::body_total, times.head_done, t.body_total);
+  if (settings.limits.min_rate > 0 && (phase_ == Phase::head || active_->waits_for_body()))
+    add(TimerKind::min_rate, times.rate_since, kRateWindow);
+  if (!active_->handler_running() && !sending) return;
+  if (!active_->response_started()) add(TimerKind::handler, times.handler_started, t.handler);
+  if (sending) add(TimerKind::response_stall, times.send_progress, t.response_stall);
+  if (active_->response_incomplete() && !sending)
+    add(TimerKind::handler_stall, times.response_owed, t.handler_stall);
+  if (active_->response_started()) add(TimerKind::response_total, times.response_started, t.response_total);
+}
+
+void Connection::rearm() {
+  if (over_) return;
+  const Due due = next_due();
+  if (due.at == Instant::max()) {
+    worker_.loop().timers().disarm(*this);
+  } else {
+    worker_.loop().timers().arm(*this, due.at);
+  }
+}
+
+void Connection::on_timer() {
+  if (over_) return;
+  if (closing_ != nullptr) return fire_closing();
+  const Due due = next_due();
+  if (due.at > worker_.loop().now()) return rearm();
+  fire(due.timer);
+}
+
+void Connection::fire(TimerKind timer) {
+  const Instant now = worker_.loop().now();
+  bool gone = false;
+  if (timer == TimerKind::idle || timer == TimerKind::lifetime || timer == TimerKind::first_byte)
+    return fire_idle(timer);
+  Http1Exchange::Times& times = active_->times();
+  if (timer == TimerKind::min_rate) {
+    const auto wanted = worker_.settings().limits.min_rate * 5;
+    const std::uint64_t got = bytes_in_ - times.rate_bytes;
+    times.rate_since = now;
+    times.rate_bytes = bytes_in_;
+    if (got >= wanted) return rearm();
+  }
+  if (timer == TimerKind::response_stall) {
+    const std::size_t unacked = stream_.unacknowledged();
+    if (times.stall_unacked != 0 && unacked < times.stall_unacked) {
+      times.stall_unacked = unacked;
+      times.send_progress = now;
+      return rearm();
+    }
+  }
+  if (timer == TimerKind::response_stall || timer == TimerKind::response_total)
+    gone = peer_gone(stream_.tcp_facts());
+  worker_.ledger().counters().timer_fired(timer);
+  recorder_.note_timer(timer, worker_.loop().now());
+  record::Evidence evidence = timer_evidence(timer);
+  if (gone) evidence.found_by = record::FoundBy::response_stall;
+  active_->note_body_progress(evidence);
+  end(judge(timer, phase_, gone), evidence);
+}
+
+/// No request is there. What the kernel has received meanwhile wins; a response that was never
+/// acknowledged over the whole idle time means that the client is gone.
+void Connection::fire_idle(TimerKind timer) {
+  if (stream_.readable()) {
+    worker_.loop().timers().arm(*this, worker_.loop().now() + net::TimerWheel::kTick);
+    return;
+  }
+  worker_.ledger().counters().timer_fired(timer);
+  recorder_.note_timer(timer, worker_.loop().now());
+  record::Evidence evidence = timer_evidence(timer);
+  const bool gone = phase_ == Phase::idle && stream_.unacknowledged() > 0 &&
+                    peer_gone(stream_.tcp_facts());
+  if (gone) evidence.found_by = record::FoundBy::flush;
+  end(judge(timer, phase_, gone), evidence);
+}
+
+bool Connection::past_lifetime() const {
+  const Nanos lifetime = worker_.settings().timeouts.lifetime;
+  return lifetime != Nanos{0} && worker_.loop().now() >= opened_ + lifetime;
+}
+
+}  // namespace finack::server

@@ -1,0 +1,76 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "finack/record/drainer.h"
+#include "finack/server/settings.h"
+#include "server/admission.h"
+#include "server/watchdog.h"
+#include "server/worker.h"
+
+namespace finack::server {
+
+/// A set of workers that serve the same listeners with one handler. start() makes their threads; drain()
+/// and force() may be called from any thread; join() waits for the end.
+class Server {
+ public:
+  struct Options {
+    Settings settings;
+    std::vector<std::string> listen;
+    std::uint32_t workers = 1;
+    std::uint32_t first_index = 0;  ///< Worker numbers start here, so that ids stay unique.
+    std::uint32_t boot = 0;         ///< One number a process run.
+    net::Backend backend = net::Backend::automatic;
+    record::Purpose purpose = record::Purpose::traffic;
+    record::RecordRequests record_requests = record::RecordRequests::abnormal;
+    std::uint32_t record_sample = 1;
+    bool recording = true;
+    std::size_t ring_bytes = 4 * 1024 * 1024;
+    record::Overflow overflow = record::Overflow::drop;
+    /// Called for every accepted connection, on its worker's thread; may be empty.
+    std::function<void(const record::ConnectionId&, const Address&)> on_open;
+  };
+
+  /// Binds every address; nothing is served before start(). `handler` outlives the server.
+  static Expected<std::unique_ptr<Server>> create(Options options, http::Handler& handler);
+  ~Server();
+
+  /// Rings of the workers, for the drainer that reads them; stable after create().
+  std::vector<record::Ring*> rings();
+  std::vector<const record::Counters*> counters() const;
+  /// As bound, real ports included.
+  std::vector<std::string> addresses() const;
+  net::Backend backend() const { return backend_; }
+  /// Why automatic chose what it chose; "" where nothing had to be explained.
+  const std::string& backend_reason() const { return backend_reason_; }
+  const Settings& settings() const { return options_.settings; }
+
+  void start();
+  /// Stops accepting without resetting a backlog, retires idle connections, lets requests finish.
+  void drain();
+  /// Cuts what is left.
+  void force();
+  bool finished() const;
+  /// Waits for all workers. Returns how many connections had to be cut.
+  std::uint64_t join();
+
+ private:
+  Server(Options options, http::Handler& handler);
+
+  Options options_;
+  http::Handler& handler_;
+  Admission admission_;
+  std::vector<net::ListenSockets> sockets_;
+  std::vector<std::unique_ptr<record::Ring>> rings_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::unique_ptr<Watchdog> watchdog_;
+  net::Backend backend_ = net::Backend::epoll;
+  std::string backend_reason_;
+};
+
+}  // namespace finack::server

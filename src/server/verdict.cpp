@@ -1,0 +1,146 @@
+#include "server/verdict.h"
+
+#include <array>
+
+namespace finack::server {
+namespace {
+
+using record::Cause;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+using record::TimerKind;
+
+constexpr std::uint32_t bit(Phase phase) { return 1U << static_cast<unsigned>(phase); }
+constexpr std::uint32_t bit(EndKind end) { return 1U << static_cast<unsigned>(end); }
+constexpr std::uint32_t kAny = ~0U;
+constexpr std::uint32_t kReset = bit(EndKind::rst) | bit(EndKind::error);
+constexpr std::uint32_t kOver = ~(bit(EndKind::fin) | bit(EndKind::none));
+constexpr std::uint32_t kServing = bit(Phase::body) | bit(Phase::queue) | bit(Phase::handling) |
+                                   bit(Phase::response) | bit(Phase::flush);
+
+enum class At : std::uint8_t { here, handling, response, nothing };
+
+/// One rule: when `ends` and `phases` match, all bits of `need` and none of `forbid` are set. The first
+/// that matches wins. `at` says in which phase the deciding event happened.
+struct Rule {
+  std::uint32_t ends;
+  std::uint32_t phases;
+  Facts need;
+  Facts forbid;
+  EndedBy ended_by;
+  How how;
+  Cause cause;
+  At at;
+};
+
+constexpr Rule nothing(std::uint32_t ends, std::uint32_t phases, Facts need, Facts forbid) {
+  return {ends, phases, need, forbid, EndedBy::local, How::none, Cause::unknown, At::nothing};
+}
+
+constexpr auto kRules = std::to_array<Rule>({
+    // Whoever decided first stays; what follows is evidence.
+    nothing(kAny, kAny, kDecided, 0),
+    // ok.* holds only when nothing worse comes before the last acknowledgement.
+    nothing(kAny, kAny, kDecidedOk, kUnacked | kUnsent),
+
+    // The kernel's own verdicts.
+    {bit(EndKind::killed), kAny, 0, 0, EndedBy::local, How::rst, Cause::operator_killed, At::here},
+    {bit(EndKind::timed_out), kAny, 0, 0, EndedBy::network, How::timeout, Cause::network_vanished,
+     At::here},
+    {bit(EndKind::unreachable), kAny, 0, 0, EndedBy::network, How::unreachable,
+     Cause::network_unreachable, At::here},
+
+    // Before a request.
+    {bit(EndKind::fin), bit(Phase::fresh), 0, 0, EndedBy::peer, How::fin, Cause::client_silent,
+     At::here},
+    {kReset, bit(Phase::fresh), 0, 0, EndedBy::peer, How::rst, Cause::client_silent, At::here},
+    {bit(EndKind::fin), bit(Phase::head), 0, 0, EndedBy::peer, How::fin,
+     Cause::client_head_truncated, At::here},
+    {kReset, bit(Phase::head), 0, 0, EndedBy::peer, How::rst, Cause::client_head_truncated,
+     At::here},
+
+    // Before the request's framed end, whatever we were doing, unless a closing response had started.
+    {bit(EndKind::fin), kServing, kBodyOpen, kCloseStarted, EndedBy::peer, How::fin,
+     Cause::client_body_truncated, At::here},
+    {kReset, kServing, kBodyOpen, kCloseStarted, EndedBy::peer, How::rst,
+     Cause::client_body_truncated, At::here},
+
+    // The FIN came first and the reset proves what it meant.
+    {kReset, kServing, kFinHandling | kUnacked, 0, EndedBy::peer, How::fin,
+     Cause::client_left_waiting, At::handling},
+    {kReset, kServing, kFinHandling | kUnsent, 0, EndedBy::peer, How::fin,
+     Cause::client_left_waiting, At::handling},
+    {kReset, bit(Phase::response), kFinReceiving, 0, EndedBy::peer, How::fin,
+     Cause::client_left_receiving, At::here},
+
+    // While we work for the client.
+    {kReset, bit(Phase::queue), 0, 0, EndedBy::peer, How::rst, Cause::client_left_queued, At::here},
+    {kReset, bit(Phase::body) | bit(Phase::handling), 0, 0, EndedBy::peer, How::rst,
+     Cause::client_left_waiting, At::handling},
+    {kReset, bit(Phase::response), 0, 0, EndedBy::peer, How::rst, Cause::client_left_receiving,
+     At::here},
+    {kReset, bit(Phase::flush), 0, 0, EndedBy::peer, How::rst, Cause::client_left_flush, At::here},
+
+    // Between requests.
+    {kReset, bit(Phase::idle), kUnacked, 0, EndedBy::peer, How::rst, Cause::client_left_flush,
+     At::here},
+    {kReset, bit(Phase::idle), 0, 0, EndedBy::peer, How::rst, Cause::client_reset_idle, At::here},
+    {bit(EndKind::fin), bit(Phase::idle), 0, 0, EndedBy::peer, How::fin,
+     Cause::ok_peer_closed_idle, At::here},
+
+    // A FIN while we serve may be a half-close: it decides nothing yet.
+    nothing(bit(EndKind::fin), kServing, 0, 0),
+    {kOver, kAny, 0, 0, EndedBy::network, How::rst, Cause::unknown, At::here},
+});
+
+struct TimerRule {
+  TimerKind timer;
+  Cause cause;
+};
+
+constexpr auto kTimers = std::to_array<TimerRule>({
+    {TimerKind::first_byte, Cause::timeout_first_byte},
+    {TimerKind::head, Cause::timeout_head},
+    {TimerKind::min_rate, Cause::timeout_min_rate},
+    {TimerKind::body_idle, Cause::timeout_body_idle},
+    {TimerKind::body_total, Cause::timeout_body_total},
+    {TimerKind::handler, Cause::timeout_handler},
+    {TimerKind::handler_stall, Cause::timeout_handler_stall},
+    {TimerKind::response_stall, Cause::timeout_response_stall},
+    {TimerKind::response_total, Cause::timeout_response_total},
+    {TimerKind::flush, Cause::timeout_flush},
+    {TimerKind::idle, Cause::timeout_idle},
+    {TimerKind::lifetime, Cause::timeout_lifetime},
+    {TimerKind::drain, Cause::timeout_drain},
+});
+
+}  // namespace
+
+std::optional<Verdict> judge(EndKind end, Phase phase, Facts facts) {
+  for (const Rule& rule : kRules) {
+    if ((rule.ends & bit(end)) == 0 || (rule.phases & bit(phase)) == 0) continue;
+    if ((facts & rule.need) != rule.need || (facts & rule.forbid) != 0) continue;
+    if (rule.at == At::nothing) return std::nullopt;
+    const Phase at = rule.at == At::handling   ? Phase::handling
+                     : rule.at == At::response ? Phase::response
+                                               : phase;
+    return Verdict{rule.ended_by, rule.how, at, rule.cause};
+  }
+  return std::nullopt;
+}
+
+Verdict judge(TimerKind timer, Phase phase, bool gone) {
+  if (gone) return {EndedBy::network, How::timeout, phase, Cause::network_vanished};
+  for (const TimerRule& rule : kTimers)
+    if (rule.timer == timer) return {EndedBy::local, How::timeout, phase, rule.cause};
+  return {EndedBy::local, How::timeout, phase, Cause::bug_invariant};
+}
+
+bool peer_gone(const TcpFacts& facts) {
+  if (!facts.valid) return false;
+  if (facts.unacked_segments > 0 && facts.retransmits > 0) return true;
+  return facts.probes >= 2;
+}
+
+}  // namespace finack::server

@@ -1,0 +1,292 @@
+#include "server/worker.h"
+
+#include <fmt/format.h>
+
+#include "http/encoder.h"
+
+namespace finack::server {
+
+using record::Cause;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+
+namespace {
+
+constexpr Nanos kDrainTick = std::chrono::milliseconds(50);
+constexpr Nanos kBacklogQuiet = std::chrono::milliseconds(10);
+constexpr Nanos kFreshGrace = std::chrono::seconds(1);
+constexpr std::size_t kSpareExchanges = 1024;
+
+}  // namespace
+
+/// One listener of a worker, and where its reports go.
+class Worker::Port final : public net::AcceptObserver {
+ public:
+  Port(Worker& worker, std::uint16_t index) : worker_(worker), index_(index) {}
+  void listen(net::ListenSockets& sockets) {
+    last_ = !sockets.inherited();
+    listener_ = net::Listener::create(*worker_.loop_, sockets.take(worker_.index_), sockets.shared(),
+                                      *this);
+  }
+  void drain() {
+    if (listener_) listener_->drain(kBacklogQuiet, last_);
+  }
+
+  void on_accept(Fd fd, const Address& peer) override {
+    worker_.accepted(index_, std::move(fd), peer);
+  }
+  void on_accept_aborted(int error) override {
+    worker_.ledger_.counters().accepts.aborted.add();
+    worker_.refused(index_, {}, {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted},
+                    error, nullptr);
+  }
+  void on_accept_shed(int error, const Address& peer) override {
+    worker_.ledger_.counters().accepts.shed.add();
+    worker_.refused(index_, peer, {EndedBy::local, How::fin, Phase::accept, Cause::resource_descriptors},
+                    error, "descriptors");
+  }
+  void on_drained() override {
+    listener_.reset();
+    worker_.port_drained();
+  }
+
+ private:
+  Worker& worker_;
+  std::uint16_t index_;
+  bool last_ = true;
+  std::unique_ptr<net::Listener> listener_;
+};
+
+/// Looks after a drain: late idle connections, the deadline, the end.
+class Worker::DrainTimer final : public net::Timer {
+ public:
+  explicit DrainTimer(Worker& worker) : worker_(worker), since_(worker.loop_->now()) { again(); }
+
+ private:
+  void again() { worker_.loop_->timers().arm(*this, worker_.loop_->now() + kDrainTick); }
+  void on_timer() override {
+    const Nanos limit = worker_.settings_.timeouts.drain;
+    if (limit != Nanos{0} && worker_.loop_->now() >= since_ + limit) {
+      worker_.ledger_.counters().timer_fired(record::TimerKind::drain);
+      worker_.cut_all(Cause::timeout_drain);
+    } else {
+      worker_.retire_idle();
+    }
+    worker_.stop_when_empty();
+    again();
+  }
+  Worker& worker_;
+  Instant since_;
+};
+
+Expected<std::unique_ptr<Worker>> Worker::create(const Options& options) {
+  auto loop = net::Loop::create(options.loop);
+  if (!loop) return std::unexpected(std::move(loop.error()));
+  return std::unique_ptr<Worker>(new Worker(options, std::move(*loop)));
+}
+
+Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
+    : index_(options.index),
+      boot_(options.boot),
+      purpose_(options.purpose),
+      settings_(*options.settings),
+      handler_(*options.handler),
+      admission_(*options.admission),
+      on_open_(options.on_open),
+      loop_(std::move(loop)),
+      ledger_(options.ledger) {
+  wall_offset_ = loop_->clock().wall().time_since_epoch() - loop_->clock().now().time_since_epoch();
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.timeouts.idle);
+  if (settings_.keep_alive_header && seconds.count() > 0)
+    keep_alive_ = fmt::format("timeout={}", seconds.count());
+  loop_->on_turn_end([this](Nanos busy) {
+    ledger_.counters().loop_delay.add(busy);
+    ledger_.publish();
+    if (draining_) stop_when_empty();
+  });
+}
+
+Worker::~Worker() = default;
+
+void Worker::add_listener(net::ListenSockets& sockets) {
+  const auto index = static_cast<std::uint16_t>(ports_.size());
+  sockets_.push_back(&sockets);
+  ports_.push_back(std::make_unique<Port>(*this, index));
+  ports_.back()->listen(sockets);
+  ++ports_open_;
+}
+
+void Worker::run() {
+  loop_->run();
+  ledger_.publish();
+  finished_.store(true, std::memory_order_release);
+}
+
+// ---- Connections come and go ---------------------------------------------------------------------
+
+void Worker::accepted(std::uint16_t listener, Fd fd, const Address& peer) {
+  const Verdict limited{EndedBy::local, How::fin, Phase::accept, Cause::policy_connection_limited};
+  switch (admission_.admit(peer)) {
+    case Admission::Answer::admitted:
+      break;
+    case Admission::Answer::address_full:
+      ledger_.counters().accepts.shed.add();
+      return refused(listener, peer, limited, 0, "max-connections-per-address");
+    case Admission::Answer::full:
+      if (!evict_one() || admission_.admit(peer) != Admission::Answer::admitted) {
+        ledger_.counters().accepts.shed.add();
+        return refused(listener, peer, limited, 0, "max-connections");
+      }
+      break;
+  }
+  ledger_.counters().accepts.accepted.add();
+  Connection* connection = connections_.make(*this, std::move(fd), peer, listener, ++sequence_);
+  if (on_open_ != nullptr) (*on_open_)(connection->id(), peer);
+  connection->open();
+}
+
+/// A connection that is over before it began still opens and closes the books.
+void Worker::refused(std::uint16_t listener, const Address& peer, const Verdict& verdict, int error,
+                     const char* limit) {
+  record::ConnectionEntry entry = ledger_.open_connection();
+  record::ConnectionRecord record;
+  record.id = {boot_, index_, ++sequence_};
+  record.purpose = purpose_;
+  record.listener = sockets_[listener]->name();
+  record.local = sockets_[listener]->local();
+  record.peer = peer;
+  record.opened = record.ended = wall(loop_->now());
+  record::Ending& ending = record.ending;
+  ending.ended_by = verdict.ended_by;
+  ending.how = verdict.how;
+  ending.phase = verdict.phase;
+  ending.cause = verdict.cause;
+  ending.severity = record::info(verdict.cause).severity;
+  ending.evidence.error = error;
+  if (verdict.cause == Cause::policy_connection_limited) {
+    ending.evidence.setting = limit;
+    ending.evidence.setting_value = limit == std::string_view("max-connections")
+                                        ? settings_.limits.connections
+                                        : settings_.limits.connections_per_address;
+  } else {
+    ending.evidence.resource = limit;
+  }
+  ledger_.finish(std::move(entry), record);
+}
+
+/// A slot is needed: of the connections looked at, the one that has been idle longest goes.
+bool Worker::evict_one() {
+  Connection* oldest = nullptr;
+  connections_.for_each([&](Connection& connection) {
+    if (connection.phase() != Phase::idle || connection.closing()) return;
+    if (oldest == nullptr || connection.phase_since() < oldest->phase_since()) oldest = &connection;
+  });
+  if (oldest == nullptr) return false;
+  oldest->retire(Cause::policy_idle_evicted);
+  return true;
+}
+
+void Worker::gone(Connection* connection) {
+  admission_.leave(connection->peer());
+  connections_.destroy(connection);
+}
+
+Http1Exchange* Worker::lease() {
+  if (spare_.empty()) {
+    exchanges_.push_back(std::make_unique<Http1Exchange>(*this));
+    return exchanges_.back().get();
+  }
+  Http1Exchange* exchange = spare_.back();
+  spare_.pop_back();
+  return exchange;
+}
+
+void Worker::give_back(Http1Exchange* exchange) {
+  exchange->clear();
+  spare_.push_back(exchange);
+}
+
+// ---- Cached texts --------------------------------------------------------------------------------
+
+std::string_view Worker::date() {
+  const Instant now = loop_->now();
+  if (now >= date_until_) {
+    const Clock& clock = loop_->clock();
+    wall_offset_ = clock.wall().time_since_epoch() - clock.now().time_since_epoch();
+    const auto since_epoch = wall(now).time_since_epoch();
+    const auto second = std::chrono::floor<std::chrono::seconds>(since_epoch);
+    http::format_date(second.count(), date_);
+    date_until_ = now + (second + std::chrono::seconds(1) - since_epoch);
+  }
+  return {date_, 29};
+}
+
+std::string_view Worker::keep_alive(std::uint32_t left) {
+  if (left == 0 || keep_alive_.empty()) return keep_alive_;
+  keep_alive_scratch_.clear();
+  fmt::format_to(std::back_inserter(keep_alive_scratch_), "{}, max={}", keep_alive_, left);
+  return keep_alive_scratch_;
+}
+
+void Worker::note_blocked(const http::RouteLabel& route, Instant since) {
+  record::FindingRecord finding;
+  finding.finding = record::Finding::loop_blocked;
+  finding.worker = index_;
+  finding.route = route.pattern;
+  finding.at = wall(loop_->now());
+  finding.duration = loop_->precise_now() - since;
+  ledger_.find(finding);
+}
+
+// ---- The end of serving --------------------------------------------------------------------------
+
+void Worker::drain() {
+  loop_->post([this] { begin_drain(); });
+}
+
+void Worker::force() {
+  loop_->post([this] {
+    begin_drain();
+    forced_ = true;
+    cut_all(Cause::operator_shutdown_forced);
+    stop_when_empty();
+  });
+}
+
+void Worker::begin_drain() {
+  if (draining_) return;
+  draining_ = true;
+  for (const auto& port : ports_) port->drain();
+  drain_timer_ = std::make_unique<DrainTimer>(*this);
+  retire_idle();
+}
+
+/// Idle connections close at once; a fresh one gets a moment, because its request may be on the way.
+void Worker::retire_idle() {
+  const Instant now = loop_->now();
+  connections_.for_each([&](Connection& connection) {
+    if (connection.phase() == Phase::fresh && now < connection.phase_since() + kFreshGrace) return;
+    connection.retire(Cause::operator_shutdown);
+  });
+}
+
+void Worker::cut_all(Cause cause) {
+  connections_.for_each([&](Connection& connection) {
+    if (connection.cut(cause)) cut_.fetch_add(1, std::memory_order_relaxed);
+  });
+}
+
+void Worker::port_drained() {
+  --ports_open_;
+  stop_when_empty();
+}
+
+void Worker::stop_when_empty() {
+  if (!draining_ || connections_.live() > 0) return;
+  if (ports_open_ > 0 && !forced_) return;
+  if (spare_.size() < exchanges_.size() && !forced_) return;  // a handler still works for nobody
+  loop_->stop();
+}
+
+}  // namespace finack::server

@@ -1,0 +1,131 @@
+#pragma once
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "finack/base/slab.h"
+#include "finack/http/exchange.h"
+#include "finack/record/ledger.h"
+#include "finack/server/settings.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "server/admission.h"
+#include "server/connection.h"
+#include "server/http1_exchange.h"
+
+namespace finack::server {
+
+/// One core's share of a server: its loop, listeners, connections, pools, books and record ring.
+/// Nothing on the request path is shared with other workers. Lives on one thread, which calls run().
+class Worker {
+ public:
+  struct Options {
+    std::uint32_t index = 0;
+    std::uint32_t boot = 0;
+    record::Purpose purpose = record::Purpose::traffic;
+    const Settings* settings = nullptr;
+    http::Handler* handler = nullptr;
+    Admission* admission = nullptr;
+    const std::function<void(const record::ConnectionId&, const Address&)>* on_open = nullptr;
+    record::Ledger::Options ledger;
+    net::LoopOptions loop;
+  };
+  static Expected<std::unique_ptr<Worker>> create(const Options& options);
+  ~Worker();
+
+  /// Before run(): listens on this worker's socket of `sockets`, which must outlive it.
+  void add_listener(net::ListenSockets& sockets);
+  /// Serves until drained or stopped.
+  void run();
+
+  // From any thread.
+  /// Stops accepting, retires idle connections, and ends run() when the last one is gone or `deadline`
+  /// has cut them.
+  void drain();
+  /// Cuts what is left at once.
+  void force();
+  std::uint64_t cut_connections() const { return cut_.load(std::memory_order_relaxed); }
+  bool finished() const { return finished_.load(std::memory_order_acquire); }
+  const record::Counters& counters() const { return ledger_.counters(); }
+  record::Counters& counters() { return ledger_.counters(); }
+  std::uint64_t turns() const { return loop_->turns(); }
+  const http::RouteLabel* running_route() const {
+    return running_route_.load(std::memory_order_acquire);
+  }
+  void post(std::move_only_function<void()> fn) { loop_->post(std::move(fn)); }
+  /// A handler of `route` has kept the loop busy since `since`; on the worker's thread.
+  void note_blocked(const http::RouteLabel& route, Instant since);
+
+  // For connections and exchanges, on the worker's thread.
+  net::Loop& loop() { return *loop_; }
+  record::Ledger& ledger() { return ledger_; }
+  const Settings& settings() const { return settings_; }
+  http::Handler& handler() { return handler_; }
+  record::Purpose purpose() const { return purpose_; }
+  std::uint32_t index() const { return index_; }
+  std::uint32_t boot() const { return boot_; }
+  bool draining() const { return draining_; }
+  std::string_view date();
+  /// Value of the Keep-Alive header with `left` requests to go; "" when switched off.
+  std::string_view keep_alive(std::uint32_t left);
+  const net::ListenSockets& listener(std::uint16_t index) const { return *sockets_[index]; }
+  void mark_running(const http::RouteLabel* route) {
+    running_route_.store(route, std::memory_order_release);
+  }
+  WallTime wall(Instant at) const { return WallTime(at.time_since_epoch() + wall_offset_); }
+
+  Http1Exchange* lease();
+  void give_back(Http1Exchange* exchange);
+  Closing* make_closing() { return closings_.make(); }
+  void drop(Closing* closing) { closings_.destroy(closing); }
+  /// The connection's stream is closed: destroys it.
+  void gone(Connection* connection);
+  std::size_t live() const { return connections_.live(); }
+
+ private:
+  class Port;  // one listener and what it reports
+  explicit Worker(const Options& options, std::unique_ptr<net::Loop> loop);
+  void accepted(std::uint16_t listener, Fd fd, const Address& peer);
+  void refused(std::uint16_t listener, const Address& peer, const Verdict& verdict, int error,
+               const char* limit);
+  bool evict_one();
+  void begin_drain();
+  void retire_idle();
+  void cut_all(record::Cause cause);
+  void port_drained();
+  void stop_when_empty();
+
+  std::uint32_t index_;
+  std::uint32_t boot_;
+  record::Purpose purpose_;
+  const Settings& settings_;
+  http::Handler& handler_;
+  Admission& admission_;
+  const std::function<void(const record::ConnectionId&, const Address&)>* on_open_;
+  std::unique_ptr<net::Loop> loop_;
+  record::Ledger ledger_;
+  Slab<Connection> connections_;
+  Slab<Closing> closings_;
+  std::vector<std::unique_ptr<Http1Exchange>> exchanges_;
+  std::vector<Http1Exchange*> spare_;
+  std::vector<std::unique_ptr<Port>> ports_;
+  std::vector<net::ListenSockets*> sockets_;
+  std::uint64_t sequence_ = 0;
+  Nanos wall_offset_{0};
+  Instant date_until_{};
+  char date_[32] = {};
+  std::string keep_alive_;
+  std::string keep_alive_scratch_;
+  bool draining_ = false;
+  bool forced_ = false;
+  std::size_t ports_open_ = 0;
+  std::atomic<std::uint64_t> cut_{0};
+  std::atomic<bool> finished_{false};
+  std::atomic<const http::RouteLabel*> running_route_{nullptr};
+  class DrainTimer;
+  std::unique_ptr<DrainTimer> drain_timer_;
+};
+
+}  // namespace finack::server

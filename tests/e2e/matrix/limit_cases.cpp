@@ -1,0 +1,167 @@
+#include "e2e/matrix/acts.h"
+
+namespace finack::matrix {
+namespace {
+
+Row limited() {
+  return row("local", "reply", "accept", "policy.connection_limited", "notice", "all");
+}
+
+/// Holds one connection busy, so that no idle one can be evicted.
+void start_busy(Stage& stage) {
+  stage.connect().send(get("/slow?ms=1500"));
+  stage.wait_phase("handling");
+}
+
+void finish_busy(Stage& stage) {
+  Peer& busy = stage.peers().front();
+  stage.check_answer(busy.read_response(), 200);
+  stage.settle();
+  busy.close();
+}
+
+void be_refused(Stage& stage) {
+  Peer& peer = stage.connect();
+  stage.check_answer(peer.read_response(), 503);
+  see_fin(stage, peer);
+}
+
+void one_too_many(Stage& stage) {
+  start_busy(stage);
+  be_refused(stage);
+  finish_busy(stage);
+}
+
+void one_too_many_of_an_address(Stage& stage) {
+  start_busy(stage);
+  be_refused(stage);
+  e2e::PeerOptions elsewhere;
+  elsewhere.source = "127.0.0.2";
+  Peer& other = stage.connect(elsewhere);
+  ping(stage, other);
+  stage.settle();
+  other.close();
+  finish_busy(stage);
+}
+
+void ask_until_the_last(Stage& stage) {
+  Peer& peer = stage.connect();
+  ping(stage, peer);
+  peer.send(get("/ping"));
+  const Response last = peer.read_response();
+  stage.check_answer(last, 200);
+  stage.check(last.header("connection") == "close", "the last answer lacks Connection: close");
+  see_fin(stage, peer);
+}
+
+void be_evicted(Stage& stage, bool send_after) {
+  Peer& idle = stage.connect();
+  ping(stage, idle);
+  stage.settle();
+  Peer& next = stage.connect();
+  ping(stage, next);
+  stage.check(idle.read_to_end() == StreamSight::eof, "the idle peer expected a FIN");
+  if (send_after) idle.send(get("/ping"));
+  stage.settle();
+  idle.close();
+  next.close();
+}
+
+/// The handler answers before the body has come; the peer sends on, and ends as it likes.
+void be_answered_early(Stage& stage, bool finish_body) {
+  Peer& peer = stage.connect();
+  peer.send(post("/upload-early?status=413", 200'000, std::string(1000, 'x')));
+  const Response response = peer.read_response();
+  stage.check_answer(response, 413);
+  stage.check(response.header("connection") == "close", "the answer lacks Connection: close");
+  if (finish_body) peer.send(std::string(199'000, 'x'));
+  see_fin(stage, peer);
+}
+
+/// Connects until the server has no descriptor left. Who is shut out says nothing, gets nothing and
+/// is closed; the others are served. Afterwards there is room again.
+void use_up_descriptors(Stage& stage) {
+  std::vector<Peer*> served_peers;
+  int shed = 0;
+  for (int i = 0; i < 60 && shed < 3; ++i) {
+    Peer& peer = stage.connect();
+    if (peer.read_to_end(Millis(40)) == StreamSight::nothing) {
+      served_peers.push_back(&peer);
+      stage.expect({closed_idle(), {served()}});
+    } else {
+      ++shed;
+      peer.close();
+      stage.expect({row("local", "fin", "accept", "resource.descriptors", "fault", "nothing_owed")
+                        .with("resource", "descriptors")
+                        .with("error", "EMFILE"),
+                    {}});
+    }
+  }
+  stage.check(shed == 3, "the server never ran out of descriptors");
+  for (Peer* peer : served_peers) ping(stage, *peer);
+  stage.settle();
+  for (Peer* peer : served_peers) peer->close();
+  stage.settle(Millis(300));
+  Peer& late = stage.connect();
+  ping(stage, late);
+  stage.settle();
+  late.close();
+  stage.expect({closed_idle(), {served()}});
+}
+
+}  // namespace
+
+std::vector<Case> limit_cases() {
+  const Claim connections{"policy.connection_limited", "accept", "reply"};
+  const Row evicted = row("local", "fin", "idle", "policy.idle_evicted", "notice", "all");
+  const Row raced = row("local", "timeout", "idle", "timeout.idle_raced", "fault", "all");
+  const Row early =
+      row("local", "reply", "handling", "policy.early_reply", "notice", "all").answered(413);
+  const Claim early_claim{"policy.early_reply", "handling", "reply"};
+  Case descriptors{
+      "descriptors_exhausted", {{"resource.descriptors", "accept", "fin"}}, {}, use_up_descriptors};
+  descriptors.descriptors = 40;
+  descriptors.from_act = {
+      {row("local", "fin", "accept", "resource.descriptors", "fault", "nothing_owed"), {}}};
+  return {
+      {"connections_limited_in_all",
+       {connections},
+       {"--max-connections", "1"},
+       one_too_many,
+       {{closed_idle(), {served()}}, {limited(), {}}}},
+      {"connections_limited_per_address",
+       {connections},
+       {"--max-connections-per-address", "1"},
+       one_too_many_of_an_address,
+       {{closed_idle(), {served()}}, {limited(), {}}, {closed_idle(), {served()}}}},
+      {"requests_limited",
+       {{"policy.request_limit", "flush", "fin"}},
+       {"--max-requests-per-connection", "2"},
+       ask_until_the_last,
+       {{row("local", "fin", "flush", "policy.request_limit", "normal", "all"),
+         {served(), served_last()}}}},
+      {"idle_evicted",
+       {{"policy.idle_evicted", "idle", "fin"}},
+       {"--max-connections", "1"},
+       [](Stage& s) { be_evicted(s, false); },
+       {{evicted, {served()}}, {closed_idle(), {served()}}}},
+      {"idle_evicted_raced",
+       {{"timeout.idle_raced", "idle", "timeout"}},
+       {"--max-connections", "1"},
+       [](Stage& s) { be_evicted(s, true); },
+       {{raced, {served()}}, {closed_idle(), {served()}}}},
+      {"early_reply",
+       {early_claim},
+       {},
+       [](Stage& s) { be_answered_early(s, false); },
+       {{early, {early}}}},
+      {"early_reply_body_finished_later",
+       {early_claim},
+       {},
+       [](Stage& s) { be_answered_early(s, true); },
+       {{early, {early}}}},
+      descriptors,
+  };
+}
+
+}  // namespace finack::matrix

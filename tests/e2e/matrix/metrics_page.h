@@ -1,0 +1,29 @@
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace finack::matrix {
+
+/// A page of Prometheus text, to be asked for sums.
+class MetricsPage {
+ public:
+  explicit MetricsPage(std::string_view text);
+
+  /// The sum of all samples of that name whose label text contains `labels`; 0 where there is none.
+  double sum(std::string_view name, std::string_view labels = "") const;
+  bool has(std::string_view name) const;
+  /// The page itself, for messages: the samples whose name begins with `prefix`.
+  std::string excerpt(std::string_view prefix) const;
+
+ private:
+  struct Sample {
+    std::string name;
+    std::string labels;
+    double value = 0;
+  };
+  std::vector<Sample> samples_;
+};
+
+}  // namespace finack::matrix

@@ -1,0 +1,180 @@
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "e2e/matrix/acts.h"
+#include "e2e/matrix/injection.h"
+
+namespace finack::matrix {
+namespace {
+
+constexpr std::uint64_t kBig = 8000 * kKiB;
+constexpr std::uint64_t kRead = 64 * kKiB;
+constexpr std::uint64_t kMostHead = 512;
+
+std::vector<Expected> both(const Row& r) { return {{r, {r}}}; }
+
+Row vanished(std::string_view phase, std::string_view delivered, std::string found_by) {
+  return row("network", "timeout", phase, "network.vanished", "fault", delivered)
+      .with("found_by", std::move(found_by));
+}
+
+Row unreachable(std::string_view phase, std::string_view delivered) {
+  return row("network", "unreachable", phase, "network.unreachable", "fault", delivered)
+      .with("error", "EHOSTUNREACH");
+}
+
+void vanish_idle(Stage& stage) {
+  Peer& peer = stage.connect();
+  ping(stage, peer);
+  stage.settle();
+  peer.vanish();
+}
+
+/// Gone before the answer is written.
+std::function<void(Stage&)> ask_and_vanish(std::string request) {
+  return [request](Stage& stage) {
+    Peer& peer = stage.connect();
+    peer.send(request);
+    stage.settle(Millis(60));
+    peer.vanish();
+  };
+}
+
+void vanish_while_receiving(Stage& stage) {
+  Peer& peer = stage.connect_narrow(64 * 1024);
+  peer.send(get("/big?kb=8000"));
+  peer.read_bytes(kRead);
+  peer.vanish();
+}
+
+/// The window is shut first, so that only unanswered probes tell.
+void vanish_with_shut_window(Stage& stage) {
+  Peer& peer = stage.connect_narrow();
+  peer.send(get("/big?kb=8000"));
+  stage.settle(Millis(500));
+  peer.vanish();
+}
+
+/// From now on the server's packets are answered by ICMP host unreachable, and never arrive.
+void cut_route(Stage& stage, const Peer& peer) {
+  const std::string rules = fmt::format(
+      "add table ip cut; add chain ip cut in {{ type filter hook input priority 0 ; }}; "
+      "add rule ip cut in tcp dport {} reject with icmp type host-unreachable",
+      peer.local_port());
+  const int status = stage.run({"nft", rules});
+  if (status == 127) throw Skipped("no nft command here (package nftables)");
+  if (status != 0) throw Skipped("nftables cannot reject packets here");
+}
+
+void lose_route_while_receiving(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/stream?n=1000&ms=50"));
+  peer.read_bytes(1);
+  cut_route(stage, peer);
+}
+
+void lose_route_before_answer(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/slow?ms=800"));
+  stage.settle(Millis(60));
+  cut_route(stage, peer);
+}
+
+/// Linux accept() hands out TCP connections that are already reset, so its ECONNABORTED is
+/// injected. The connection itself stays in the backlog; the next event of the listener brings it
+/// in.
+void abort_accept(Stage& stage) {
+  if (stage.backend() != "epoll") throw Skipped("an accept of io_uring cannot be made to fail");
+  Peer* first = nullptr;
+  fail_next_accept(stage.server().pid(), ECONNABORTED, stage.deadline(),
+                   [&] { first = &stage.connect(); });
+  Peer& second = stage.connect();
+  for (Peer* peer : {first, &second}) {
+    ping(stage, *peer);
+    stage.settle();
+    peer->close();
+  }
+}
+
+Case in_own_network(Case what) {
+  what.own_network = true;
+  return what;
+}
+
+}  // namespace
+
+std::vector<Case> network_cases() {
+  const auto gone = [](std::string phase) {
+    return std::vector<Claim>{{"network.vanished", std::move(phase), "timeout"}};
+  };
+  const std::vector<std::string> user_timeout = {"--tcp-user-timeout", "1s"};
+  const auto mid_response = [](std::string found_by) {
+    return vanished("response", "partial", std::move(found_by))
+        .undelivered(kBig - kRead - 256 * kKiB, kBig + kMostHead);
+  };
+  const Row lost_answer = vanished("idle", "none", "user_timeout")
+                              .undelivered(1, kMostHead)
+                              .with("first_unacknowledged_request", "1");
+  Row lost_route_answer = unreachable("idle", "none");
+  lost_route_answer.undelivered_min = 1;
+  lost_route_answer.undelivered_max = kMostHead;
+  Case aborted{"accept_aborted",
+               {{"client.accept_aborted", "accept", "rst"}},
+               {},
+               abort_accept,
+               {{closed_idle(), {served()}}, {closed_idle(), {served()}}}};
+  aborted.peerless = {
+      row("peer", "rst", "accept", "client.accept_aborted", "normal", "nothing_owed")
+          .with("error", "ECONNABORTED")};
+  return {
+      std::move(aborted),
+      {"vanished_idle",
+       gone("idle"),
+       {"--tcp-keepalive", "1s"},
+       vanish_idle,
+       {{vanished("idle", "all", "keep_alive").with("error", "ETIMEDOUT"), {served()}}}},
+      {"vanished_handling",
+       gone("handling"),
+       {"--tcp-keepalive", "1s"},
+       ask_and_vanish(get("/slow?ms=15000")),
+       both(vanished("handling", "none", "keep_alive"))},
+      {"vanished_with_small_response",
+       gone("idle"),
+       user_timeout,
+       ask_and_vanish(get("/slow?ms=300")),
+       {{lost_answer, {served()}}}},
+      {"vanished_with_small_last_response",
+       gone("flush"),
+       {"--timeout-flush", "1200ms"},
+       ask_and_vanish(get_close("/slow?ms=300")),
+       both(vanished("flush", "none", "flush").undelivered(1, kMostHead))},
+      {"vanished_flush_user_timeout", gone("flush"), user_timeout,
+       ask_and_vanish(get_close("/slow?ms=300")),
+       both(vanished("flush", "none", "user_timeout").undelivered(1, kMostHead))},
+      {"vanished_response_stall",
+       gone("response"),
+       {"--timeout-response-stall", "1500ms"},
+       vanish_while_receiving,
+       both(mid_response("response_stall"))},
+      {"vanished_response_stall_window_shut",
+       gone("response"),
+       {"--timeout-response-stall", "3s"},
+       vanish_with_shut_window,
+       both(mid_response("response_stall"))},
+      {"vanished_response_user_timeout", gone("response"), user_timeout, vanish_while_receiving,
+       both(mid_response("user_timeout"))},
+      in_own_network({"unreachable_response",
+                      {{"network.unreachable", "response", "unreachable"}},
+                      user_timeout,
+                      lose_route_while_receiving,
+                      both(unreachable("response", "partial").undelivered(1, 64 * kKiB))}),
+      in_own_network({"unreachable_idle",
+                      {{"network.unreachable", "idle", "unreachable"}},
+                      user_timeout,
+                      lose_route_before_answer,
+                      {{lost_route_answer, {served()}}}}),
+  };
+}
+
+}  // namespace finack::matrix

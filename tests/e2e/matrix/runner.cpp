@@ -1,0 +1,137 @@
+#include "e2e/matrix/runner.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <map>
+#include <thread>
+
+#include "e2e/matrix/metrics_page.h"
+#include "e2e/matrix/records.h"
+
+namespace finack::matrix {
+namespace {
+
+constexpr Millis kBound = std::chrono::seconds(20);
+/// From the end of the act to the last record; what is left serves to stop the server.
+constexpr Millis kPatience = std::chrono::seconds(14);
+
+/// The static expectations of the case and those that its act added.
+std::vector<Expected> expectations(const Case& what, const Stage& stage) {
+  std::vector<Expected> all = what.expected;
+  all.insert(all.end(), stage.expectations().begin(), stage.expectations().end());
+  return all;
+}
+
+/// One book: opened = ended, none live, and each cause counted as often as it must have been met.
+void check_book(std::vector<std::string>& out, const MetricsPage& page, std::string_view kind,
+                const std::map<std::string, int>& causes) {
+  int records = 0;
+  for (const auto& [cause, count] : causes) records += count;
+  const auto sum = [&](std::string_view suffix, std::string_view labels = "") {
+    return page.sum(fmt::format("finack_{}{}", kind, suffix), labels);
+  };
+  const double opened = sum("s_opened_total");
+  const double ended = sum("s_ended_total");
+  const double live = sum("s_live");
+  bool balanced =
+      opened == records && ended == records && live == 0 && sum("_endings_total") == records;
+  for (const auto& [cause, count] : causes) {
+    balanced &= sum("_endings_total", fmt::format("cause=\"{}\"", cause)) == count;
+  }
+  if (balanced) return;
+  out.push_back(fmt::format("    the books of {}s: {} expected, opened {}, ended {}, live {}", kind,
+                            records, opened, ended, live));
+  out.push_back(page.excerpt(fmt::format("finack_{}_endings_total", kind)));
+}
+
+void check_books(std::vector<std::string>& out, const MetricsPage& page,
+                 const std::vector<Expected>& expected, const std::vector<Row>& peerless) {
+  std::map<std::string, int> connections;
+  std::map<std::string, int> requests;
+  for (const Expected& each : expected) {
+    ++connections[each.connection.cause];
+    for (const Row& request : each.requests) ++requests[request.cause];
+  }
+  for (const Row& each : peerless) ++connections[each.cause];
+  check_book(out, page, "connection", connections);
+  check_book(out, page, "request", requests);
+  for (const std::string_view name :
+       {"finack_unknown_endings_total", "finack_endings_overflowed_total",
+        "finack_records_dropped_total", "finack_record_lines_dropped_total"}) {
+    if (!page.has(name) || page.sum(name) != 0) {
+      out.push_back(fmt::format("    {} expected 0, got {}", name,
+                                page.has(name) ? fmt::format("{}", page.sum(name)) : "nothing"));
+    }
+  }
+}
+
+void stop(Stage& stage, const Case& what, std::vector<std::string>& out) {
+  if (!stage.stopping()) stage.signal(SIGTERM);
+  const int status = stage.server().wait_exit(stage.deadline());
+  if (status == what.exit_status) return;
+  out.push_back(fmt::format("    exit status {} expected, got {}", what.exit_status, status));
+  out.push_back(stage.server().standard_error());
+}
+
+void perform(const Case& what, const RunOptions& options, Outcome& outcome) {
+  const Deadline deadline(kBound);
+  e2e::DemoOptions demo;
+  demo.program = options.server;
+  demo.directory = options.directory;
+  demo.backend = options.backend;
+  demo.flags = what.flags;
+  demo.descriptors = what.descriptors;
+  e2e::DemoServer server(demo, deadline);
+  Stage stage(server, options.backend, deadline);
+  std::string trouble;
+  try {
+    what.act(stage);
+  } catch (const Failure& failure) {
+    trouble = failure.what();
+  }
+  const std::vector<Expected> expected = expectations(what, stage);
+  const Millis patience = trouble.empty() ? kPatience : Millis(1000);
+  const bool came = e2e::eventually(deadline.within(patience), [&] {
+    return all_there(read_records(server.records_path()), expected, what.peerless);
+  });
+  if (!trouble.empty()) outcome.lines.push_back("    the act failed: " + trouble);
+  if (!came) outcome.lines.push_back("    not all expected records came in time");
+  if (came && !stage.stopping()) {
+    check_books(outcome.lines, MetricsPage(fetch_metrics(server.admin_port(), deadline)), expected,
+                what.peerless);
+  }
+  if (deadline.passed()) server.signal(SIGKILL);
+  if (!deadline.passed()) stop(stage, what, outcome.lines);
+  for (std::string& line :
+       compare(read_records(server.records_path()), expected, what.peerless, stage.peers())) {
+    outcome.lines.push_back(std::move(line));
+  }
+}
+
+void guarded(const Case& what, const RunOptions& options, Outcome& outcome) {
+  try {
+    if (what.own_network) enter_own_network();
+    perform(what, options, outcome);
+    if (!outcome.lines.empty()) outcome.kind = Outcome::Kind::failed;
+  } catch (const Skipped& skipped) {
+    outcome.kind = Outcome::Kind::skipped;
+    outcome.lines = {fmt::format("    {}", skipped.what())};
+  } catch (const std::exception& error) {
+    outcome.kind = Outcome::Kind::failed;
+    outcome.lines.push_back(fmt::format("    {}", error.what()));
+  }
+}
+
+}  // namespace
+
+Outcome run_case(const Case& what, const RunOptions& options) {
+  Outcome outcome;
+  const auto start = e2e::SteadyClock::now();
+  // A thread of its own: a network namespace is entered for good, and the server dies with it.
+  std::thread([&] { guarded(what, options, outcome); }).join();
+  outcome.seconds = std::chrono::duration<double>(e2e::SteadyClock::now() - start).count();
+  return outcome;
+}
+
+}  // namespace finack::matrix

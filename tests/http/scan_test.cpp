@@ -1,0 +1,52 @@
+#include "http/scan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace finack::http::scan {
+namespace {
+
+template <class Class>
+void expect_both_scanners_agree(char member) {
+  for (std::size_t size = 0; size <= 48; ++size) {
+    const std::string plain(size, member);
+    const ByteRange whole{plain.data(), plain.data() + size};
+    EXPECT_EQ(skip<Class>(whole.begin, whole), whole.end);
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text = plain;
+        text[at] = static_cast<char>(byte);
+        const ByteRange in{text.data(), text.data() + size};
+        const char* expected =
+            Class::accepts(static_cast<unsigned char>(byte)) ? in.end : in.begin + at;
+        ASSERT_EQ(skip<Class>(in.begin, in), expected) << size << " " << at << " " << byte;
+        ASSERT_EQ(skip_portable<Class>(in.begin, in.end), expected);
+        // Bytes before the start do not count.
+        if (at + 1 < size) {
+          ASSERT_EQ(skip<Class>(in.begin + at + 1, in), in.end);
+        }
+      }
+    }
+  }
+}
+
+TEST(Scan, TokenScannersAgree) { expect_both_scanners_agree<Token>('a'); }
+TEST(Scan, PathScannersAgree) { expect_both_scanners_agree<Path>('/'); }
+TEST(Scan, QueryScannersAgree) { expect_both_scanners_agree<Query>('?'); }
+TEST(Scan, HostScannersAgree) { expect_both_scanners_agree<HostName>('.'); }
+TEST(Scan, ValueScannersAgree) { expect_both_scanners_agree<FieldValue>(' '); }
+
+TEST(Scan, TokenIsTheRfcsSet) {
+  const std::string members =
+      "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  for (int byte = 0; byte < 256; ++byte) {
+    EXPECT_EQ(accepts<Token>(static_cast<char>(byte)),
+              byte != 0 && members.find(static_cast<char>(byte)) != std::string::npos)
+        << byte;
+  }
+}
+
+}  // namespace
+}  // namespace finack::http::scan

@@ -1,0 +1,241 @@
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "net/address.h"
+#include "net/conformance.h"
+#include "net/listener.h"
+
+namespace finack::net::testing {
+namespace {
+
+class Accepted final : public AcceptObserver {
+ public:
+  void on_accept(Fd fd, const Address& peer) override {
+    fds.push_back(std::move(fd));
+    peers.push_back(peer);
+    if (when_accepted) when_accepted();
+  }
+  void on_accept_aborted(int error) override { aborted.push_back(error); }
+  void on_accept_shed(int error, const Address& peer) override {
+    shed.push_back(error);
+    peers.push_back(peer);
+  }
+  void on_drained() override { drained = true; }
+
+  std::vector<Fd> fds;
+  std::vector<Address> peers;
+  std::vector<int> aborted;
+  std::vector<int> shed;
+  bool drained = false;
+  std::function<void()> when_accepted;
+};
+
+class ListenerConformance : public Conformance {
+ protected:
+  void SetUp() override {
+    Conformance::SetUp();
+    if (IsSkipped()) return;
+    auto bound = ListenSockets::bind("127.0.0.1:0", 1, {});
+    ASSERT_TRUE(bound) << bound.error().what;
+    address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(bound->local().port);
+    listener = Listener::create(*loop, bound->take(0), bound->shared(), seen);
+  }
+  void TearDown() override { listener.reset(); }
+
+  sockaddr_in address;
+  Accepted seen;
+  std::unique_ptr<Listener> listener;
+};
+FINACK_BOTH_BACKENDS(ListenerConformance);
+
+TEST_P(ListenerConformance, TellsEveryPeerItsOwnAddress) {
+  std::vector<Fd> clients;
+  for (int i = 0; i < 100; ++i) clients.push_back(connect_to(address));
+  ASSERT_TRUE(run_until([&] { return seen.fds.size() == 100; }));
+  for (std::size_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(seen.peers[i], peer_address(seen.fds[i].get()));
+    EXPECT_NE(seen.peers[i].port, 0);
+  }
+}
+
+TEST_P(ListenerConformance, PausedListenersLeaveTheBacklogAlone) {
+  run_for(5ms);
+  listener->pause();
+  run_for(5ms);
+  std::vector<Fd> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(connect_to(address));
+  run_for(20ms);
+  EXPECT_TRUE(seen.fds.empty());
+  listener->resume();
+  EXPECT_TRUE(run_until([&] { return seen.fds.size() == 20; }));
+}
+
+TEST_P(ListenerConformance, PauseAndResumeAtOnceLosesNothing) {
+  std::vector<Fd> clients;
+  for (int i = 0; i < 50; ++i) {
+    clients.push_back(connect_to(address));
+    listener->pause();
+    listener->resume();
+    loop->run_once(1ms);
+  }
+  EXPECT_TRUE(run_until([&] { return seen.fds.size() == 50; }));
+}
+
+TEST_P(ListenerConformance, DrainingResetsNobodyOfTheBacklog) {
+  std::vector<Fd> clients;
+  for (int i = 0; i < 200; ++i) {
+    clients.push_back(connect_to(address));
+    write_all(clients.back().get(), "hello");
+  }
+  listener->drain(10ms, true);
+  // A new SYN is dropped, not answered with a RST.
+  const Fd late = connect_to(address, SOCK_NONBLOCK);
+  ASSERT_TRUE(run_until([&] { return seen.drained; }));
+  EXPECT_EQ(seen.fds.size(), 200u);
+  for (const Fd& fd : seen.fds) {
+    char got[8];
+    EXPECT_EQ(::recv(fd.get(), got, sizeof got, MSG_DONTWAIT), 5);
+  }
+  for (const Fd& client : clients) EXPECT_EQ(take_socket_error(client.get()), 0);
+  const Fd refused(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(::connect(refused.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), -1);
+  EXPECT_EQ(errno, ECONNREFUSED);
+}
+
+TEST_P(ListenerConformance, ASharedSocketIsLetGoUnlessLast) {
+  const std::string path = ::testing::TempDir() + "finack-share-" + std::to_string(::getpid());
+  auto bound = ListenSockets::bind("unix:" + path, 2, {});
+  ASSERT_TRUE(bound) << bound.error().what;
+  EXPECT_TRUE(bound->shared());
+  Accepted one, two;
+  auto first = Listener::create(*loop, bound->take(0), true, one);
+  auto second = Listener::create(*loop, bound->take(1), true, two);
+  sockaddr_un where{};
+  where.sun_family = AF_UNIX;
+  std::memcpy(where.sun_path, path.c_str(), path.size());
+  std::vector<Fd> clients;
+  const auto dial = [&] {
+    clients.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return ::connect(clients.back().get(), reinterpret_cast<sockaddr*>(&where), sizeof where);
+  };
+  first->drain(5ms, false);
+  ASSERT_TRUE(run_until([&] { return one.drained; }));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(dial(), 0);
+  EXPECT_TRUE(run_until([&] { return one.fds.size() + two.fds.size() == 20; }));
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(dial(), 0);
+  second->drain(5ms, true);
+  EXPECT_EQ(dial(), -1);
+  ASSERT_TRUE(run_until([&] { return two.drained; }));
+  EXPECT_EQ(one.fds.size() + two.fds.size(), 25u);
+  bound->unlink_path();
+  struct stat status{};
+  EXPECT_NE(::stat(path.c_str(), &status), 0);
+}
+
+/// Leaves `spare` descriptors to the process for as long as it lives.
+class FewDescriptors {
+ public:
+  explicit FewDescriptors(std::size_t spare) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    rlimit few = before_;
+    few.rlim_cur = std::min<rlim_t>(256, before_.rlim_cur);
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    for (int fd = 0; (fd = ::dup(0)) >= 0;) held_.emplace_back(fd);
+    for (; spare > 0 && !held_.empty(); --spare) held_.pop_back();
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  void release(std::size_t count) {
+    for (; count > 0 && !held_.empty(); --count) held_.pop_back();
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<Fd> held_;
+};
+
+TEST_P(ListenerConformance, OutOfDescriptorsItShedsAndRecoversWithoutSpinning) {
+  run_for(5ms);
+  std::vector<Fd> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  }
+  const Fd later(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto dial = [&](const Fd& fd) {
+    ASSERT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  };
+  FewDescriptors few(2);
+  for (const Fd& client : clients) dial(client);
+  ASSERT_TRUE(run_until([&] { return seen.fds.size() + seen.shed.size() == 8; }));
+  EXPECT_EQ(seen.fds.size(), 2u);
+  EXPECT_EQ(seen.shed.size(), 6u);
+  for (const int error : seen.shed) EXPECT_EQ(error, EMFILE);
+  const std::uint64_t before = loop->turns();
+  const auto end = std::chrono::steady_clock::now() + 300ms;
+  while (std::chrono::steady_clock::now() < end) loop->run_once(300ms);
+  EXPECT_LT(loop->turns() - before, 40u) << "spins";
+  few.release(4);
+  dial(later);
+  EXPECT_TRUE(run_until([&] { return seen.fds.size() == 3; }));
+}
+
+TEST_P(ListenerConformance, WithoutItsReserveItBacksOff) {
+  listener.reset();
+  auto bound = ListenSockets::bind("127.0.0.1:0", 1, {});
+  ASSERT_TRUE(bound);
+  address.sin_port = htons(bound->local().port);
+  const Fd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  run_for(5ms);
+  FewDescriptors few(0);
+  listener = Listener::create(*loop, bound->take(0), false, seen);
+  ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::uint64_t before = loop->turns();
+  const auto end = std::chrono::steady_clock::now() + 250ms;
+  while (std::chrono::steady_clock::now() < end) loop->run_once(300ms);
+  EXPECT_LT(loop->turns() - before, 60u) << "spins";
+  EXPECT_TRUE(seen.fds.empty());
+  few.release(3);
+  EXPECT_TRUE(run_until([&] { return seen.fds.size() == 1; }));
+}
+
+TEST_P(ListenerConformance, DestroyingAListenerWithAcceptsUnderWay) {
+  run_for(5ms);
+  const Fd client = connect_to(address);
+  listener.reset();
+  run_for(10ms);
+  EXPECT_TRUE(seen.fds.empty());
+}
+
+TEST_P(ListenerConformance, ServesWhatItAccepts) {
+  std::vector<std::unique_ptr<TcpStream>> streams;
+  std::vector<std::unique_ptr<Recorder>> recorders;
+  seen.when_accepted = [&] {
+    recorders.push_back(std::make_unique<Recorder>());
+    streams.push_back(std::make_unique<TcpStream>(*loop, std::move(seen.fds.back())));
+    streams.back()->start(*recorders.back());
+  };
+  std::vector<Fd> clients;
+  for (int i = 0; i < 30; ++i) {
+    clients.push_back(connect_to(address));
+    write_all(clients.back().get(), "ping");
+  }
+  const auto all = [&](auto what) {
+    return run_until(
+        [&] { return recorders.size() == 30 && std::ranges::all_of(recorders, what); });
+  };
+  EXPECT_TRUE(all([](const auto& recorder) { return recorder->bytes == "ping"; }));
+  for (auto& stream : streams) stream->close();
+  EXPECT_TRUE(all([](const auto& recorder) { return recorder->closed; }));
+  seen.when_accepted = nullptr;
+}
+
+}  // namespace
+}  // namespace finack::net::testing

@@ -1,0 +1,219 @@
+#include "finack/record/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace finack::record {
+namespace {
+
+using namespace std::chrono_literals;
+
+static_assert(!std::is_copy_constructible_v<ConnectionEntry>);
+static_assert(!std::is_copy_assignable_v<ConnectionEntry>);
+static_assert(!std::is_same_v<ConnectionEntry, RequestEntry>);
+static_assert(!std::is_invocable_v<void (Ledger::*)(RequestEntry&&, const RequestRecord&), Ledger&,
+                                   ConnectionEntry, RequestRecord>);
+static_assert(!std::is_invocable_v<void (Ledger::*)(RequestEntry&&, const RequestRecord&), Ledger&,
+                                   RequestEntry&, RequestRecord>);
+
+class Names final : public Sink {
+ public:
+  void on_connection(const ConnectionRecord& r) override { add(r.ending.cause); }
+  void on_request(const RequestRecord& r) override { add(r.ending.cause); }
+  void on_finding(const FindingRecord& r) override { words.emplace_back(name(r.finding)); }
+  void on_dropped(std::uint64_t) override {}
+  void flush(WallTime) override {}
+  std::vector<std::string> words;
+
+ private:
+  void add(Cause cause) { words.emplace_back(name(cause)); }
+};
+
+struct Books : testing::Test {
+  std::vector<std::string> written() {
+    Names names;
+    std::array<Sink*, 1> sinks = {&names};
+    ring.publish();
+    ring.drain(sinks);
+    return names.words;
+  }
+  std::unique_ptr<Ledger> ledger(Ledger::Options options = {}) {
+    options.ring = &ring;
+    return std::make_unique<Ledger>(options);
+  }
+  Ring ring{{.bytes = 65536}};
+};
+
+ConnectionRecord connection(Cause cause, Phase phase) {
+  ConnectionRecord record;
+  record.ending.cause = cause;
+  record.ending.phase = phase;
+  return record;
+}
+
+RequestRecord request(Cause cause) {
+  RequestRecord record;
+  record.ending.cause = cause;
+  record.status = 200;
+  record.duration = 1ms;
+  return record;
+}
+
+void complete(Ledger& ledger) {
+  auto entry = ledger.open_request();
+  if (ledger.wants_completed()) {
+    ledger.finish(std::move(entry), request(Cause::ok_completed));
+  } else {
+    ledger.finish_completed(std::move(entry), 1ms, 500us, 3, 130, 200);
+  }
+}
+
+TEST_F(Books, OpenedIsEndedPlusLiveAfterEveryCall) {
+  auto books = ledger();
+  const Counters& c = books->counters();
+  auto live = [&](Phase p) { return c.live_by_phase[static_cast<std::size_t>(p)].get(); };
+  auto one = books->open_connection();
+  auto two = books->open_connection();
+  EXPECT_EQ(c.connections.opened.get(), 2U);
+  EXPECT_EQ(c.connections.live(), 2U);
+  EXPECT_EQ(live(Phase::accept), 2);
+  books->move(Phase::accept, Phase::fresh);
+  books->move(Phase::fresh, Phase::handling);
+  books->move(Phase::handling, Phase::flush);
+  EXPECT_EQ(live(Phase::accept), 1);
+  EXPECT_EQ(live(Phase::flush), 1);
+  // The deciding event came in an earlier phase than the one the connection stood in at last.
+  books->finish(std::move(one), connection(Cause::client_left_waiting, Phase::handling),
+                Phase::flush);
+  EXPECT_EQ(live(Phase::flush), 0);
+  EXPECT_EQ(live(Phase::handling), 0);
+  // Without a phase: it never left the one it was opened in.
+  books->finish(std::move(two), connection(Cause::resource_slots, Phase::fresh));
+  EXPECT_EQ(c.connections.live(), 0U);
+  for (const Gauge& gauge : c.live_by_phase) EXPECT_EQ(gauge.get(), 0);
+  EXPECT_EQ(c.connections.ended.get(), 2U);
+  std::uint64_t ended = 0;
+  for (const auto& row : c.connections.endings.rows()) ended += row.count;
+  EXPECT_EQ(ended, 2U);
+}
+
+TEST_F(Books, EveryConnectionIsWritten) {
+  auto books = ledger();
+  for (const Cause cause : {Cause::ok_peer_closed_idle, Cause::client_silent}) {
+    books->finish(books->open_connection(), connection(cause, Phase::accept));
+  }
+  EXPECT_EQ(written(), (std::vector<std::string>{"ok.peer_closed_idle", "client.silent"}));
+}
+
+TEST_F(Books, AbnormalRequestsAreAlwaysWrittenOkOnesNot) {
+  auto books = ledger();
+  complete(*books);
+  books->finish(books->open_request(), request(Cause::ok_half_close_served));
+  books->finish(books->open_request(), request(Cause::app_failed));
+  EXPECT_EQ(written(), std::vector<std::string>{"app.failed"});
+  EXPECT_EQ(books->counters().requests.ended.get(), 3U);
+}
+
+TEST_F(Books, AllMeansAll) {
+  auto books = ledger({.requests = RecordRequests::all});
+  complete(*books);
+  books->finish(books->open_request(), request(Cause::ok_half_close_served));
+  books->finish(books->open_request(), request(Cause::app_failed));
+  EXPECT_EQ(written(),
+            (std::vector<std::string>{"ok.completed", "ok.half_close_served", "app.failed"}));
+}
+
+TEST_F(Books, SampledWritesEveryNthNormalRequestAndAllOthers) {
+  auto books = ledger({.requests = RecordRequests::sampled, .sample = 4});
+  for (int i = 0; i < 12; ++i) complete(*books);
+  EXPECT_EQ(written().size(), 3U);
+  for (int i = 0; i < 5; ++i) {
+    books->finish(books->open_request(), request(Cause::timeout_handler));
+  }
+  EXPECT_EQ(written().size(), 5U);
+}
+
+TEST_F(Books, BothWaysOfACompletedRequestCountAlike) {
+  auto fast = ledger();
+  complete(*fast);
+  auto slow = ledger({.requests = RecordRequests::all});
+  auto entry = slow->open_request();
+  ASSERT_TRUE(slow->wants_completed());
+  RequestRecord record = request(Cause::ok_completed);
+  record.ending.phase = Phase::flush;
+  record.time_to_first_byte = 500us;
+  record.bytes_in = 3;
+  record.bytes_out = 130;
+  slow->finish(std::move(entry), record);
+  for (const auto* books : {&fast, &slow}) {
+    const Counters& c = (*books)->counters();
+    EXPECT_EQ(c.requests.ended.get(), 1U);
+    EXPECT_EQ(c.requests.bytes_in.get(), 3U);
+    EXPECT_EQ(c.requests.bytes_out.get(), 130U);
+    EXPECT_EQ(c.request_duration.sum(), 1ms);
+    EXPECT_EQ(c.time_to_first_byte.bucket(2), 1U);
+    EXPECT_EQ(c.responses[1].get(), 1U);
+    const auto rows = c.requests.endings.rows();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(rows[0].key, (EndKey{Role::server, Purpose::traffic, EndedBy::local, How::none,
+                                   Phase::flush, Cause::ok_completed}));
+  }
+}
+
+TEST_F(Books, WithoutRecordingOnlyTheBooksMove) {
+  auto books = ledger({.recording = false, .requests = RecordRequests::all});
+  books->finish(books->open_connection(), connection(Cause::client_silent, Phase::accept));
+  EXPECT_FALSE(books->wants_completed());
+  complete(*books);
+  books->finish(books->open_request(), request(Cause::app_failed));
+  books->find({});
+  EXPECT_TRUE(written().empty());
+  const Counters& c = books->counters();
+  EXPECT_EQ(c.connections.opened.get(), 1U);
+  EXPECT_EQ(c.connections.live(), 0U);
+  EXPECT_EQ(c.requests.ended.get(), 2U);
+  EXPECT_EQ(c.request_duration.count(), 0U);
+  EXPECT_TRUE(c.connections.endings.rows().empty());
+}
+
+TEST_F(Books, FindingsAndDropsAreCounted) {
+  auto books = ledger();
+  FindingRecord finding;
+  finding.finding = Finding::handler_outlived_client;
+  books->find(finding);
+  EXPECT_EQ(written(), std::vector<std::string>{"finding.handler_outlived_client"});
+  const auto index = static_cast<std::size_t>(Finding::handler_outlived_client);
+  EXPECT_EQ(books->counters().findings[index].get(), 1U);
+  for (int i = 0; i < 5000; ++i) books->find(finding);
+  EXPECT_GT(books->counters().dropped_records.get(), 0U);
+  EXPECT_EQ(books->counters().dropped_records.get(), ring.take_dropped());
+}
+
+TEST(Entry, MovingHandsTheObligationOn) {
+  auto books = std::make_unique<Ledger>(Ledger::Options{});
+  auto first = books->open_connection();
+  auto second = std::move(first);
+  EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): the point of the test.
+  EXPECT_TRUE(second);
+  books->finish(std::move(second), connection(Cause::client_silent, Phase::accept));
+  EXPECT_FALSE(second);
+}
+
+TEST(EntryDeathTest, AnEntryCannotBeForgottenOrEndedTwice) {
+#ifdef NDEBUG
+  GTEST_SKIP() << "asserts are compiled out of this build";
+#else
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  auto books = std::make_unique<Ledger>(Ledger::Options{});
+  EXPECT_DEATH({ auto lost = books->open_connection(); }, "dropped without its ending");
+  EXPECT_DEATH(books->finish(RequestEntry(), request(Cause::ok_completed)), "a request ends once");
+#endif
+}
+
+}  // namespace
+}  // namespace finack::record
