@@ -2,7 +2,7 @@
 # node-llhttp, built in strict mode. Include after the tests.
 find_path(LLHTTP_INCLUDE_DIR llhttp.h PATHS /usr/share/include/llhttp NO_DEFAULT_PATH)
 find_path(LLHTTP_SOURCE_DIR llhttp.c PATHS /usr/share/llhttp NO_DEFAULT_PATH)
-if(NOT TARGET finack_http_tests)
+if(TARGET finack_llhttp OR NOT TARGET finack_http_tests)
   return()
 endif()
 if(NOT LLHTTP_INCLUDE_DIR OR NOT LLHTTP_SOURCE_DIR)

@@ -103,7 +103,7 @@ Expected<void> Service::open_servers() {
   main.record_requests = options_.record_every == 0   ? record::RecordRequests::abnormal
                          : options_.record_every == 1 ? record::RecordRequests::all
                                                       : record::RecordRequests::sampled;
-  main.record_sample = options_.record_every;
+  main.record_sample = std::max(options_.record_every, 1U);
   main.recording = options_.recording;
   main.ring_bytes = options_.record_ring_bytes;
   main.overflow = options_.records_overflow;

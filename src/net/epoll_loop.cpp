@@ -80,9 +80,9 @@ void EpollLoop::deliver() {
     const epoll_event& event = events_[static_cast<std::size_t>(i)];
     const auto tagged = static_cast<std::uintptr_t>(event.data.u64);
     if (tagged == 0) {
-      woken();
       std::uint64_t count = 0;
       [[maybe_unused]] const ssize_t n = ::read(wake_fd(), &count, sizeof count);
+      woken();
     } else if ((tagged & kSourceTag) != 0) {
       auto* source = reinterpret_cast<EpollSource*>(tagged & ~kSourceTag);
       if (source != nullptr) source->on_ready();

@@ -118,8 +118,10 @@ class Loop {
                                                   AcceptObserver& observer) = 0;
 
   int wake_fd() const { return wake_fd_.get(); }
-  /// The backend has seen the wake descriptor readable and emptied it.
-  void woken() { woken_.store(false, std::memory_order_release); }
+  /// The backend has emptied the wake descriptor. After that, not before: else a wake-up that came
+  /// in between would be emptied with it, and none would follow. The exchange makes what its sender
+  /// wrote before (a post, a stop) visible to this turn.
+  void woken() { woken_.exchange(false, std::memory_order_acq_rel); }
 
   const Clock* clock_;
   Instant now_;

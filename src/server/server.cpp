@@ -56,7 +56,7 @@ Expected<std::unique_ptr<Server>> Server::create(Options options, http::Handler&
     worker.loop.backend = o.backend;
     auto made = Worker::create(worker);
     if (!made) return std::unexpected(std::move(made.error()));
-    for (net::ListenSockets& sockets : server->sockets_) (*made)->add_listener(sockets);
+    for (net::ListenSockets& sockets : server->sockets_) (*made)->add_listener(sockets, w);
     server->workers_.push_back(std::move(*made));
   }
   server->backend_ = server->workers_.front()->loop().backend();

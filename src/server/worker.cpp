@@ -24,10 +24,10 @@ constexpr std::size_t kSpareExchanges = 1024;
 class Worker::Port final : public net::AcceptObserver {
  public:
   Port(Worker& worker, std::uint16_t index) : worker_(worker), index_(index) {}
-  void listen(net::ListenSockets& sockets) {
+  void listen(net::ListenSockets& sockets, std::uint32_t share) {
     last_ = !sockets.inherited();
-    listener_ = net::Listener::create(*worker_.loop_, sockets.take(worker_.index_), sockets.shared(),
-                                      *this);
+    listener_ =
+        net::Listener::create(*worker_.loop_, sockets.take(share), sockets.shared(), *this);
   }
   void drain() {
     if (listener_) listener_->drain(kBacklogQuiet, last_);
@@ -109,11 +109,11 @@ Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
 
 Worker::~Worker() = default;
 
-void Worker::add_listener(net::ListenSockets& sockets) {
+void Worker::add_listener(net::ListenSockets& sockets, std::uint32_t share) {
   const auto index = static_cast<std::uint16_t>(ports_.size());
   sockets_.push_back(&sockets);
   ports_.push_back(std::make_unique<Port>(*this, index));
-  ports_.back()->listen(sockets);
+  ports_.back()->listen(sockets, share);
   ++ports_open_;
 }
 

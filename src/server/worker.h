@@ -35,8 +35,8 @@ class Worker {
   static Expected<std::unique_ptr<Worker>> create(const Options& options);
   ~Worker();
 
-  /// Before run(): listens on this worker's socket of `sockets`, which must outlive it.
-  void add_listener(net::ListenSockets& sockets);
+  /// Before run(): listens on socket number `share` of `sockets`, which must outlive it.
+  void add_listener(net::ListenSockets& sockets, std::uint32_t share);
   /// Serves until drained or stopped.
   void run();
 

@@ -6,25 +6,51 @@
 
 namespace finack::http {
 
-/// Why a request was refused: one reason, one status, one cause. The table is in src/http/reject.cpp;
-/// reasons print as spelled.
+/// Why a request was refused: one reason, one status, one cause. The table is in
+/// src/http/reject.cpp; reasons print as spelled.
 enum class Reject : std::uint8_t {
   none,
   // request line
-  method_invalid, target_invalid, target_too_long, authority_form_refused, version_invalid,
-  version_unsupported, request_line_bare_cr, request_line_bare_lf,
+  method_invalid,
+  target_invalid,
+  target_too_long,
+  authority_form_refused,
+  version_invalid,
+  version_unsupported,
+  request_line_bare_cr,
+  request_line_bare_lf,
   // header fields
-  header_name_invalid, header_name_space_before_colon, header_obs_fold, header_value_control,
-  header_bare_cr, header_bare_lf, header_no_colon, head_too_large, too_many_headers,
+  header_name_invalid,
+  header_name_space_before_colon,
+  header_obs_fold,
+  header_value_control,
+  header_bare_cr,
+  header_bare_lf,
+  header_no_colon,
+  head_too_large,
+  too_many_headers,
   // framing
-  content_length_invalid, content_length_repeated, content_length_with_transfer_encoding,
-  transfer_encoding_unsupported, transfer_encoding_not_final_chunked, transfer_encoding_repeated_chunked,
+  content_length_invalid,
+  content_length_repeated,
+  content_length_with_transfer_encoding,
+  transfer_encoding_unsupported,
+  transfer_encoding_not_final_chunked,
+  transfer_encoding_repeated_chunked,
   transfer_encoding_in_http10,
   // host, expectations
-  host_missing, host_repeated, host_invalid, expectation_failed,
+  host_missing,
+  host_repeated,
+  host_invalid,
+  expectation_failed,
   // body
-  body_too_large, chunk_size_invalid, chunk_size_too_large, chunk_extension_too_long,
-  chunk_extension_invalid, chunk_data_end_missing, trailers_too_large, trailer_invalid
+  body_too_large,
+  chunk_size_invalid,
+  chunk_size_too_large,
+  chunk_extension_too_long,
+  chunk_extension_invalid,
+  chunk_data_end_missing,
+  trailers_too_large,
+  trailer_invalid
 };
 
 std::string_view name(Reject);

@@ -165,8 +165,7 @@ class Binder {
     v.for_each_element([&](const JsonValue& item) {
       const JsonPath here{at, {}, i++};
       T element{};
-      fine = bind(item, element, &here);
-      if (fine) out.push_back(std::move(element));
+      if ((fine = bind(item, element, &here))) out.push_back(std::move(element));
       return fine;
     });
     return fine;
@@ -187,10 +186,7 @@ class Binder {
     bool found = false;
     std::string words;
     boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto d) {
-      if (v.string() == d.name) {
-        out = d.value;
-        found = true;
-      }
+      if (v.string() == d.name) out = d.value, found = true;
       words.append(words.empty() ? "" : ", ").append(d.name);
     });
     return found || fail(BindProblem::out_of_range, at, "must be one of: " + words);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace finack::matrix {
@@ -55,5 +57,10 @@ std::function<void(Stage&)> send_and_leave(std::string bytes, Leave way) {
 }
 
 std::string_view word(Leave way) { return way == Leave::fin ? "fin" : "rst"; }
+
+std::vector<Case> joined(std::vector<Case> first, std::vector<Case> second) {
+  std::move(second.begin(), second.end(), std::back_inserter(first));
+  return first;
+}
 
 }  // namespace finack::matrix

@@ -33,4 +33,6 @@ void leave(Peer& peer, Leave way);
 std::function<void(Stage&)> send_and_leave(std::string bytes, Leave way);
 std::string_view word(Leave way);
 
+std::vector<Case> joined(std::vector<Case> first, std::vector<Case> second);
+
 }  // namespace finack::matrix

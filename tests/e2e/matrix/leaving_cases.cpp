@@ -74,23 +74,9 @@ void leave_with_unread_response(Stage& stage, Leave way) {
   leave(peer, way);
 }
 
-}  // namespace
-
-std::vector<Case> leaving_cases() {
+std::vector<Case> waiting_cases() {
   const Claim waiting_fin{"client.left_waiting", "handling", "fin"};
   const Claim waiting_rst{"client.left_waiting", "handling", "rst"};
-  const Claim receiving_rst{"client.left_receiving", "response", "rst"};
-  const Claim reset_idle_claim{"client.reset_idle", "idle", "rst"};
-  const Row receiving_by_rst =
-      row("peer", "rst", "response", "client.left_receiving", "fault", "partial")
-          .undelivered(kBig - 4 * kNarrow, kBig + kMostHead - kNarrow);
-  const Row flushing = row("peer", "rst", "flush", "client.left_flush", "fault", "partial")
-                           .undelivered(kFlushed - kNarrow, kFlushed + kMostHead);
-  Row flushed_idle = flushing;
-  flushed_idle.phase = "idle";
-  flushed_idle.evidence = {{"first_unacknowledged_request", "1"}};
-  const Row reset = row("peer", "rst", "idle", "client.reset_idle", "notice", "all")
-                        .with("after_response_us", "*");
   return {
       {"left_waiting_close_probed",
        {waiting_fin},
@@ -127,6 +113,23 @@ std::vector<Case> leaving_cases() {
        {"--client-half-close", "cancel"},
        send_and_leave(get("/slow?ms=3000"), Leave::rst),
        both(left_waiting(Leave::rst))},
+  };
+}
+
+std::vector<Case> unread_cases() {
+  const Claim receiving_rst{"client.left_receiving", "response", "rst"};
+  const Claim reset_idle_claim{"client.reset_idle", "idle", "rst"};
+  const Row receiving_by_rst =
+      row("peer", "rst", "response", "client.left_receiving", "fault", "partial")
+          .undelivered(kBig - 4 * kNarrow, kBig + kMostHead - kNarrow);
+  const Row flushing = row("peer", "rst", "flush", "client.left_flush", "fault", "partial")
+                           .undelivered(kFlushed - kNarrow, kFlushed + kMostHead);
+  Row flushed_idle = flushing;
+  flushed_idle.phase = "idle";
+  flushed_idle.evidence = {{"first_unacknowledged_request", "1"}};
+  const Row reset = row("peer", "rst", "idle", "client.reset_idle", "notice", "all")
+                        .with("after_response_us", "*");
+  return {
       {"left_receiving_close",
        {{"client.left_receiving", "response", "fin"}},
        {},
@@ -162,5 +165,9 @@ std::vector<Case> leaving_cases() {
        {{reset, {served()}}}},
   };
 }
+
+}  // namespace
+
+std::vector<Case> leaving_cases() { return joined(waiting_cases(), unread_cases()); }
 
 }  // namespace finack::matrix

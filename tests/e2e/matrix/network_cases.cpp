@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "e2e/matrix/acts.h"
 #include "e2e/matrix/injection.h"
@@ -102,13 +103,12 @@ Case in_own_network(Case what) {
   return what;
 }
 
-}  // namespace
+const std::vector<std::string> kUserTimeout = {"--tcp-user-timeout", "1s"};
 
-std::vector<Case> network_cases() {
+std::vector<Case> vanished_cases() {
   const auto gone = [](std::string phase) {
     return std::vector<Claim>{{"network.vanished", std::move(phase), "timeout"}};
   };
-  const std::vector<std::string> user_timeout = {"--tcp-user-timeout", "1s"};
   const auto mid_response = [](std::string found_by) {
     return vanished("response", "partial", std::move(found_by))
         .undelivered(kBig - kRead - 256 * kKiB, kBig + kMostHead);
@@ -116,6 +116,46 @@ std::vector<Case> network_cases() {
   const Row lost_answer = vanished("idle", "none", "user_timeout")
                               .undelivered(1, kMostHead)
                               .with("first_unacknowledged_request", "1");
+  return {
+      {"vanished_idle",
+       gone("idle"),
+       {"--tcp-keepalive", "1s"},
+       vanish_idle,
+       {{vanished("idle", "all", "keep_alive").with("error", "ETIMEDOUT"), {served()}}}},
+      {"vanished_handling",
+       gone("handling"),
+       {"--tcp-keepalive", "1s"},
+       ask_and_vanish(get("/slow?ms=15000")),
+       both(vanished("handling", "none", "keep_alive"))},
+      {"vanished_with_small_response",
+       gone("idle"),
+       kUserTimeout,
+       ask_and_vanish(get("/slow?ms=300")),
+       {{lost_answer, {served()}}}},
+      {"vanished_with_small_last_response",
+       gone("flush"),
+       {"--timeout-flush", "1200ms"},
+       ask_and_vanish(get_close("/slow?ms=300")),
+       both(vanished("flush", "none", "flush").undelivered(1, kMostHead))},
+      {"vanished_flush_user_timeout", gone("flush"), kUserTimeout,
+       ask_and_vanish(get_close("/slow?ms=300")),
+       both(vanished("flush", "none", "user_timeout").undelivered(1, kMostHead))},
+      {"vanished_response_stall",
+       gone("response"),
+       {"--timeout-response-stall", "1500ms"},
+       vanish_while_receiving,
+       both(mid_response("response_stall"))},
+      {"vanished_response_stall_window_shut",
+       gone("response"),
+       {"--timeout-response-stall", "3s"},
+       vanish_with_shut_window,
+       both(mid_response("response_stall"))},
+      {"vanished_response_user_timeout", gone("response"), kUserTimeout, vanish_while_receiving,
+       both(mid_response("user_timeout"))},
+  };
+}
+
+std::vector<Case> other_cases() {
   Row lost_route_answer = unreachable("idle", "none");
   lost_route_answer.undelivered_min = 1;
   lost_route_answer.undelivered_max = kMostHead;
@@ -129,52 +169,21 @@ std::vector<Case> network_cases() {
           .with("error", "ECONNABORTED")};
   return {
       std::move(aborted),
-      {"vanished_idle",
-       gone("idle"),
-       {"--tcp-keepalive", "1s"},
-       vanish_idle,
-       {{vanished("idle", "all", "keep_alive").with("error", "ETIMEDOUT"), {served()}}}},
-      {"vanished_handling",
-       gone("handling"),
-       {"--tcp-keepalive", "1s"},
-       ask_and_vanish(get("/slow?ms=15000")),
-       both(vanished("handling", "none", "keep_alive"))},
-      {"vanished_with_small_response",
-       gone("idle"),
-       user_timeout,
-       ask_and_vanish(get("/slow?ms=300")),
-       {{lost_answer, {served()}}}},
-      {"vanished_with_small_last_response",
-       gone("flush"),
-       {"--timeout-flush", "1200ms"},
-       ask_and_vanish(get_close("/slow?ms=300")),
-       both(vanished("flush", "none", "flush").undelivered(1, kMostHead))},
-      {"vanished_flush_user_timeout", gone("flush"), user_timeout,
-       ask_and_vanish(get_close("/slow?ms=300")),
-       both(vanished("flush", "none", "user_timeout").undelivered(1, kMostHead))},
-      {"vanished_response_stall",
-       gone("response"),
-       {"--timeout-response-stall", "1500ms"},
-       vanish_while_receiving,
-       both(mid_response("response_stall"))},
-      {"vanished_response_stall_window_shut",
-       gone("response"),
-       {"--timeout-response-stall", "3s"},
-       vanish_with_shut_window,
-       both(mid_response("response_stall"))},
-      {"vanished_response_user_timeout", gone("response"), user_timeout, vanish_while_receiving,
-       both(mid_response("user_timeout"))},
       in_own_network({"unreachable_response",
                       {{"network.unreachable", "response", "unreachable"}},
-                      user_timeout,
+                      kUserTimeout,
                       lose_route_while_receiving,
                       both(unreachable("response", "partial").undelivered(1, 64 * kKiB))}),
       in_own_network({"unreachable_idle",
                       {{"network.unreachable", "idle", "unreachable"}},
-                      user_timeout,
+                      kUserTimeout,
                       lose_route_before_answer,
                       {{lost_route_answer, {served()}}}}),
   };
 }
+
+}  // namespace
+
+std::vector<Case> network_cases() { return joined(vanished_cases(), other_cases()); }
 
 }  // namespace finack::matrix

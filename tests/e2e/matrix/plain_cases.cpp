@@ -92,14 +92,10 @@ void pipelined_slow_half_close(Stage& stage) {
   see_fin(stage, peer);
 }
 
-}  // namespace
-
-std::vector<Case> plain_cases() {
+std::vector<Case> agreed_cases() {
   const auto linger = [](std::string_view how) {
     return agreed_close().with("linger", std::string(how));
   };
-  const Row half_closed =
-      row("peer", "fin", "flush", "ok.half_close_served", "normal", "all").answered(200);
   return {
       {"completed_close",
        {kAgreed, kServed},
@@ -136,6 +132,13 @@ std::vector<Case> plain_cases() {
        {},
        send_more_than_read,
        {{linger("fin"), {served_last()}}}},
+  };
+}
+
+std::vector<Case> idle_cases() {
+  const Row half_closed =
+      row("peer", "fin", "flush", "ok.half_close_served", "normal", "all").answered(200);
+  return {
       {"closed_idle",
        {kClosedIdle, kServed},
        {},
@@ -183,5 +186,9 @@ std::vector<Case> plain_cases() {
               .answered(0)}}}},
   };
 }
+
+}  // namespace
+
+std::vector<Case> plain_cases() { return joined(agreed_cases(), idle_cases()); }
 
 }  // namespace finack::matrix

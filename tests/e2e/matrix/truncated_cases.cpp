@@ -106,10 +106,6 @@ std::vector<Case> cases_of(Leave way) {
 
 }  // namespace
 
-std::vector<Case> truncated_cases() {
-  std::vector<Case> out = cases_of(Leave::fin);
-  for (Case& each : cases_of(Leave::rst)) out.push_back(std::move(each));
-  return out;
-}
+std::vector<Case> truncated_cases() { return joined(cases_of(Leave::fin), cases_of(Leave::rst)); }
 
 }  // namespace finack::matrix

@@ -1,0 +1,111 @@
+// The least an epoll server can do: one thread, edge-triggered, three system calls a wake-up.
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "limit/limit.h"
+
+namespace {
+
+using finack::bench::HeadCounter;
+
+struct Connection {
+  HeadCounter heads;
+  std::size_t owed = 0;  ///< Bytes of answers not yet taken by the kernel.
+};
+
+class Server {
+ public:
+  explicit Server(finack::bench::LimitOptions options)
+      : close_(options.close),
+        answers_(finack::bench::answers(options.close)),
+        answer_size_(answers_.size() / finack::bench::kBurst),
+        listener_(finack::bench::listen_on(options.port, SOCK_NONBLOCK)),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+    watch(listener_, EPOLLIN);
+  }
+
+  void run() {
+    std::array<epoll_event, 512> events;
+    while (true) {
+      const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
+      for (int i = 0; i < ready; ++i) {
+        const epoll_event& event = events[static_cast<std::size_t>(i)];
+        if (event.data.fd == listener_) {
+          accept_all();
+        } else {
+          serve(event.data.fd, (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
+        }
+      }
+    }
+  }
+
+ private:
+  void watch(int fd, std::uint32_t events) {
+    epoll_event event{.events = events, .data = {.fd = fd}};
+    ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+  }
+
+  void accept_all() {
+    int fd = 0;
+    while ((fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK)) >= 0) {
+      const auto slot = static_cast<std::size_t>(fd);
+      if (slot >= connections_.size()) connections_.resize(slot * 2 + 64);
+      connections_[slot] = {};
+      // Most requests are there already: reading before registering saves a wake-up.
+      if (serve(fd, false)) watch(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+    }
+  }
+
+  /// False when the connection is gone.
+  bool serve(int fd, bool to_end) {
+    Connection& connection = connections_[static_cast<std::size_t>(fd)];
+    if (connection.owed > 0 && !flush(fd, connection)) return gone(fd);
+    while (connection.owed == 0) {
+      const ssize_t n = ::recv(fd, buffer_.data(), buffer_.size(), 0);
+      if (n < 0 && errno == EAGAIN) return true;
+      if (n <= 0) return gone(fd);
+      const auto size = static_cast<std::size_t>(n);
+      const std::uint32_t heads = connection.heads.count(buffer_.data(), size);
+      connection.owed = heads * answer_size_;
+      if (heads > 0 && (!flush(fd, connection) || close_)) return gone(fd);
+      if (size < buffer_.size() && !to_end) return true;
+    }
+    return true;
+  }
+
+  bool flush(int fd, Connection& connection) {
+    while (connection.owed > 0) {
+      // The answers repeat: what is owed begins where the last call stopped within one of them.
+      const std::size_t begun = (answer_size_ - connection.owed % answer_size_) % answer_size_;
+      const std::size_t size = std::min(connection.owed, answers_.size() - begun);
+      const ssize_t n = ::send(fd, answers_.data() + begun, size, MSG_NOSIGNAL);
+      if (n < 0) return errno == EAGAIN;
+      connection.owed -= static_cast<std::size_t>(n);
+    }
+    return true;
+  }
+
+  static bool gone(int fd) {
+    ::close(fd);
+    return false;
+  }
+
+  bool close_;
+  std::string answers_;
+  std::size_t answer_size_;
+  int listener_;
+  int epoll_;
+  std::vector<Connection> connections_;
+  std::array<char, 16 * 1024> buffer_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Server server(finack::bench::limit_options(argc, argv));
+  server.run();
+}

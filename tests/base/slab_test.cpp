@@ -1,0 +1,49 @@
+#include "finack/base/slab.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace finack {
+namespace {
+
+TEST(Slab, ObjectsStayWhereTheyAre) {
+  Slab<std::string, 4> slab;
+  std::vector<std::string*> made;
+  for (int i = 0; i < 50; ++i) made.push_back(slab.make(std::to_string(i) + std::string(40, '.')));
+  EXPECT_EQ(slab.live(), 50u);
+  EXPECT_EQ(std::set<std::string*>(made.begin(), made.end()).size(), 50u);
+  for (int i = 0; i < 50; ++i) {
+    std::string* const object = made[static_cast<std::size_t>(i)];
+    EXPECT_EQ(object->substr(0, object->find('.')), std::to_string(i));
+    slab.destroy(object);
+  }
+  EXPECT_EQ(slab.live(), 0u);
+}
+
+TEST(Slab, TheLastFreedIsReusedFirst) {
+  Slab<int> slab;
+  int* a = slab.make(1);
+  int* b = slab.make(2);
+  slab.destroy(a);
+  EXPECT_EQ(slab.make(3), a);
+  slab.destroy(b);
+  slab.destroy(a);
+}
+
+TEST(Slab, DestroysTheObject) {
+  struct Counted {
+    explicit Counted(int& deaths) : deaths_(deaths) {}
+    ~Counted() { ++deaths_; }
+    int& deaths_;
+  };
+  int deaths = 0;
+  Slab<Counted> slab;
+  slab.destroy(slab.make(deaths));
+  EXPECT_EQ(deaths, 1);
+}
+
+}  // namespace
+}  // namespace finack
