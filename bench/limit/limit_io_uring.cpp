@@ -37,8 +37,8 @@ class Server {
     params.cq_entries = 8192;
     check(io_uring_queue_init_params(1024, &ring_, &params), "io_uring_queue_init_params");
     check(io_uring_register_files_sparse(&ring_, kMaxConnections), "register_files_sparse");
-    buffers_ = static_cast<io_uring_buf_ring*>(
-        std::aligned_alloc(4096, kBuffers * sizeof(io_uring_buf)));
+    buffers_ =
+        static_cast<io_uring_buf_ring*>(std::aligned_alloc(4096, kBuffers * sizeof(io_uring_buf)));
     std::memset(static_cast<void*>(buffers_), 0, kBuffers * sizeof(io_uring_buf));
     io_uring_buf_reg registration{};
     registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffers_);
@@ -71,6 +71,7 @@ class Server {
     std::exit(1);
   }
 
+  /// Preparing the entry leaves what says whose it is.
   io_uring_sqe* entry(unsigned slot, Tag tag) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     while (sqe == nullptr) {
@@ -87,32 +88,20 @@ class Server {
     io_uring_buf_ring_advance(buffers_, 1);
   }
 
-  // io_uring_prep_* reset user_data in liburing 2.3, so they come before it is set.
-  template <typename Prepare>
-  io_uring_sqe* prepare(unsigned slot, Tag tag, Prepare prep) {
-    io_uring_sqe* sqe = entry(slot, tag);
-    const std::uint64_t data = sqe->user_data;
-    prep(sqe);
-    sqe->user_data = data;
-    return sqe;
-  }
-
   void arm_accept() {
-    prepare(0, Tag::accept, [this](io_uring_sqe* sqe) {
-      io_uring_prep_multishot_accept_direct(sqe, listener_, nullptr, nullptr, 0);
-    });
+    io_uring_prep_multishot_accept_direct(entry(0, Tag::accept), listener_, nullptr, nullptr, 0);
   }
 
   /// One that closes after its answer takes a single receive: a multishot one would have to be
   /// cancelled.
   void arm_recv(unsigned slot) {
-    io_uring_sqe* sqe = prepare(slot, Tag::recv, [this, slot](io_uring_sqe* it) {
-      if (close_) {
-        io_uring_prep_recv(it, static_cast<int>(slot), nullptr, 0, 0);
-      } else {
-        io_uring_prep_recv_multishot(it, static_cast<int>(slot), nullptr, 0, 0);
-      }
-    });
+    io_uring_sqe* sqe = entry(slot, Tag::recv);
+    const int file = static_cast<int>(slot);
+    if (close_) {
+      io_uring_prep_recv(sqe, file, nullptr, 0, 0);
+    } else {
+      io_uring_prep_recv_multishot(sqe, file, nullptr, 0, 0);
+    }
     sqe->flags |= IOSQE_FIXED_FILE | IOSQE_BUFFER_SELECT;
     sqe->buf_group = 0;
   }
@@ -121,22 +110,21 @@ class Server {
     // The answers repeat: what is owed begins where the last send stopped within one of them.
     const std::size_t begun = (answer_size_ - connection.owed % answer_size_) % answer_size_;
     const std::size_t size = std::min(connection.owed, answers_.size() - begun);
-    io_uring_sqe* sqe = prepare(slot, Tag::send, [&](io_uring_sqe* it) {
-      io_uring_prep_send(it, static_cast<int>(slot), &answers_[begun], size, MSG_NOSIGNAL);
-    });
+    io_uring_sqe* sqe = entry(slot, Tag::send);
+    io_uring_prep_send(sqe, static_cast<int>(slot), &answers_[begun], size, MSG_NOSIGNAL);
     sqe->flags |= IOSQE_FIXED_FILE;
     connection.sending = true;
-    ++answers_submitted_;
-    if (!close_) return;
-    sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
-    --answers_submitted_;
-    close_slot(slot);
+    if (close_) {
+      sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
+      close_slot(slot);
+    } else {
+      ++answers_submitted_;
+    }
   }
 
   void close_slot(unsigned slot) {
-    io_uring_sqe* sqe = prepare(slot, Tag::close, [slot](io_uring_sqe* it) {
-      io_uring_prep_close_direct(it, slot);
-    });
+    io_uring_sqe* sqe = entry(slot, Tag::close);
+    io_uring_prep_close_direct(sqe, slot);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
   }
 

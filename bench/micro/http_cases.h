@@ -13,6 +13,9 @@ struct RequestCase {
 
 /// What load generators, curl and a browser send.
 inline constexpr std::array kRequests = {
+    RequestCase{"ping_76",
+                "GET /ping HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: bench\r\n"
+                "Accept: */*\r\n\r\n"},
     RequestCase{"wrk_83",
                 "GET /ping HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nAccept: text/plain, */*\r\n"
                 "X-Id: 12345\r\n\r\n"},

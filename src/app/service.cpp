@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <random>
 
 #include "app/version.h"
@@ -24,9 +25,12 @@ std::uint32_t usable_cores() {
 
 net::Backend backend_of(Backend backend) {
   switch (backend) {
-    case Backend::io_uring: return net::Backend::io_uring;
-    case Backend::epoll: return net::Backend::epoll;
-    case Backend::automatic: break;
+    case Backend::io_uring:
+      return net::Backend::io_uring;
+    case Backend::epoll:
+      return net::Backend::epoll;
+    case Backend::automatic:
+      break;
   }
   return net::Backend::automatic;
 }
@@ -73,13 +77,12 @@ Expected<std::unique_ptr<Service>> Service::create(const server::Settings& setti
 
 Expected<void> Service::open_sinks() {
   if (!options_.records.empty()) {
-    auto lines = sinks::RecordLines::open(
-        {.path = options_.records,
-         .redact_query = options_.redact_query,
-         .lang = options_.lang,
-         .trouble = [name = parts_.name](std::string_view what) {
-           fmt::print(stderr, "{}: {}\n", name, what);
-         }});
+    auto lines = sinks::RecordLines::open({.path = options_.records,
+                                           .redact_query = options_.redact_query,
+                                           .lang = options_.lang,
+                                           .trouble = [name = parts_.name](std::string_view what) {
+                                             fmt::print(stderr, "{}: {}\n", name, what);
+                                           }});
     if (!lines) return std::unexpected(std::move(lines.error()));
     lines_ = std::move(*lines);
   }
@@ -117,12 +120,12 @@ Expected<void> Service::open_servers() {
   server_ = std::move(*server);
 
   const std::string backend(net::name(server_->backend()));
-  metrics_ = std::make_unique<sinks::Metrics>(sinks::Metrics::Options{
-      .counters = [this] { return counter_sources(); },
-      .dropped_lines = [this] { return lines_ ? lines_->dropped() : 0; },
-      .version = kVersion,
-      .revision = "",
-      .loop_backend = backend});
+  metrics_ = std::make_unique<sinks::Metrics>(
+      sinks::Metrics::Options{.counters = [this] { return counter_sources(); },
+                              .dropped_lines = [this] { return lines_ ? lines_->dropped() : 0; },
+                              .version = kVersion,
+                              .revision = "",
+                              .loop_backend = backend});
   admin_handler_ = std::make_unique<admin::AdminHandler>(
       admin::AdminHandler::Options{.health = &health_,
                                    .metrics = [this] { return metrics_->text(); },
@@ -154,7 +157,8 @@ Expected<void> Service::open_servers() {
   return {};
 }
 
-/// A small server of one worker with its own limits: admin traffic must work when the main one is full.
+/// A small server of one worker with its own limits: admin traffic must work when the main one is
+/// full.
 Expected<std::unique_ptr<server::Server>> Service::side_server(const std::string& address,
                                                                http::Handler& handler,
                                                                std::uint32_t first_index) {
@@ -210,7 +214,17 @@ int Service::run() {
   announce();
   wait_for_end();
   const std::uint64_t cut = shut_down();
-  if (cut > 0) fmt::print(stderr, "{}: {} connections had to be cut\n", parts_.name, cut);
+  if (cut > 0) {
+    fmt::print(stderr, "{}: {} connection{} had to be cut\n", parts_.name, cut,
+               cut == 1 ? "" : "s");
+  }
+  if (const std::size_t stuck = server_->stuck_handlers(); stuck > 0) {
+    // They hold memory of this server, and no thread can be stopped from outside.
+    fmt::print(stderr, "{}: {} handler{} ignored the stop and end with the process\n", parts_.name,
+               stuck, stuck == 1 ? "" : "s");
+    std::fflush(nullptr);
+    std::_Exit(1);
+  }
   return cut > 0 ? 1 : 0;
 }
 

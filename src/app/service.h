@@ -17,22 +17,22 @@
 
 namespace finack::app {
 
-/// A serving process put together: the server for traffic, the admin and probe listeners, the drainer
-/// and its sinks. create, start, then run() on the main thread, which owns the signals.
+/// A serving process put together: the server for traffic, the admin and probe listeners, the
+/// drainer and its sinks. create, start, then run() on the main thread, which owns the signals.
 class Service {
  public:
   struct Parts {
-    http::Handler* handler = nullptr;   ///< Outlives the service.
-    std::vector<record::Sink*> sinks;   ///< Further readers of records; outlive the service.
+    http::Handler* handler = nullptr;  ///< Outlives the service.
+    std::vector<record::Sink*> sinks;  ///< Further readers of records; outlive the service.
     route::ConnectionMonitor* monitor = nullptr;
-    std::string name = "finack";        ///< What start-up lines begin with.
+    std::string name = "finack";  ///< What start-up lines begin with.
   };
   static Expected<std::unique_ptr<Service>> create(const server::Settings& settings,
                                                    const ProcessOptions& options, Parts parts);
   ~Service();
 
-  /// Serves until SIGTERM or SIGINT, drains, and returns the exit status: 0 when nothing was cut, else 1.
-  /// SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left.
+  /// Serves until SIGTERM or SIGINT, drains, and returns the exit status: 0 when nothing was cut,
+  /// else 1. SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left.
   int run();
 
  private:

@@ -3,8 +3,8 @@
 
 namespace finack::cli {
 
-/// One command of the finack program: argv[0] is its name. Returns the exit status: 0 fine, 1 findings or
-/// failures, 2 wrong use.
+/// One command of the finack program: argv[0] is its name. Returns the exit status: 0 fine, 1
+/// findings or failures, 2 wrong use.
 using CommandFunction = int (*)(int argc, char** argv);
 
 int demo(int argc, char** argv);

@@ -22,7 +22,8 @@ constexpr std::string_view kPong = "finack: pong\n";
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
 
 /// A number of the query string, at most `most`; `fallback` when absent or malformed.
-std::uint64_t number(Context& c, std::string_view name, std::uint64_t fallback, std::uint64_t most) {
+std::uint64_t number(Context& c, std::string_view name, std::uint64_t fallback,
+                     std::uint64_t most) {
   const std::string text = c.query(name);
   std::uint64_t value = fallback;
   const auto end = text.data() + text.size();
@@ -111,10 +112,11 @@ void add_demo_routes(route::Engine& engine) {
     std::this_thread::sleep_for(std::min<Millis>(wait_of(c, 100), std::chrono::seconds(2)));
     c.string(200, "the loop was blocked meanwhile\n");
   });
-  engine.get("/blocking", route::blocking([](Context& c) {
-    std::this_thread::sleep_for(std::min<Millis>(wait_of(c, 100), std::chrono::seconds(30)));
-    c.string(200, "a pool thread waited\n");
-  }));
+  engine.get(
+      "/blocking", route::blocking([](Context& c) {
+        std::this_thread::sleep_for(std::min<Millis>(wait_of(c, 100), std::chrono::seconds(30)));
+        c.string(200, "a pool thread waited\n");
+      }));
 }
 
 void RuleBreaker::handle(http::Exchange& exchange) {

@@ -29,7 +29,7 @@ FieldLine read_line_without_field(const char* start, const char* at, const char*
 
 }  // namespace
 
-FieldLine read_field_line(const char* p, const ByteRange& in) {
+FieldLine read_field_line(const char* p, ByteRange in) {
   const char* colon = scan::skip<scan::Token>(p, in);
   if (colon == in.end) return kNeedMore;
   if (*colon != ':' || colon == p) return read_line_without_field(p, colon, in.end);

@@ -19,11 +19,11 @@ struct FieldLine {
 
 /// Reads one line from `p` on, bounded by `in`. A need_more becomes definite with more bytes and
 /// never hides an error in the bytes that are there.
-FieldLine read_field_line(const char* p, const ByteRange& in);
+FieldLine read_field_line(const char* p, ByteRange in);
 
 /// The hot half of read_field_line: reads a line that is a whole, valid field and returns what lies
 /// behind it; nullptr: ask read_field_line what it is.
-[[gnu::always_inline]] inline const char* try_field_line(const char* p, const ByteRange& in,
+[[gnu::always_inline]] inline const char* try_field_line(const char* p, ByteRange in,
                                                          Header& field) {
   const char* colon = scan::skip<scan::Token>(p, in);
   if (in.end - colon < 4 || *colon != ':' || colon == p) [[unlikely]]

@@ -8,41 +8,44 @@
 
 namespace finack::http {
 
-inline bool HeadParser::note_host(const ByteRange& in, RequestHead& head, std::string_view value) {
-  if (seen_.host) return refuse(Reject::host_repeated);
-  seen_.host = true;
-  if (!is_plain_host(value, in) && !is_host(value, in)) return refuse(Reject::host_invalid);
+bool HeadParser::note_host(ByteRange in, RequestHead& head, std::string_view value) {
+  if (has(Seen::host)) return refuse(Reject::host_repeated);
+  note(Seen::host);
+  if (!is_host(value, in)) return refuse(Reject::host_invalid);
   // RFC 9112 3.2.2: the authority of an absolute-form wins.
-  if (!seen_.absolute_form) head.host = value;
+  if (!has(Seen::absolute_form)) head.host = value;
   return true;
 }
 
-bool HeadParser::note_field(const ByteRange& in, RequestHead& head, const Header& field) {
-  const char* name = field.name.data();
-  switch (field.name.size()) {
+bool HeadParser::note_field(ByteRange in, RequestHead& head, std::string_view field,
+                            std::string_view value) {
+  const char* name = field.data();
+  switch (field.size()) {
+    case 0:
+      return refuse(Reject::header_name_invalid);
     case 4:
-      return !is_field(name, "host") || note_host(in, head, field.value);
+      return !is_field(name, "host") || note_host(in, head, value);
     case 6:
-      return !is_field(name, "expect") || note_expect(field.value);
+      return !is_field(name, "expect") || note_expect(value);
     case 7:
-      if (is_field(name, "upgrade")) seen_.upgrade = true;
+      if (is_field(name, "upgrade")) note(Seen::upgrade);
       return true;
     case 10:
-      if (is_field(name, "connection")) note_connection(field.value);
+      if (is_field(name, "connection")) note_connection(value);
       return true;
     case 14:
-      return !is_field(name, "content-length") || note_content_length(head, field.value);
+      return !is_field(name, "content-length") || note_content_length(head, value);
     case 17:
-      return !is_field(name, "transfer-encoding") || note_transfer_encoding(field.value);
+      return !is_field(name, "transfer-encoding") || note_transfer_encoding(value);
     default:
       return true;
   }
 }
 
 bool HeadParser::note_content_length(RequestHead& head, std::string_view value) {
-  if (seen_.content_length) return refuse(Reject::content_length_repeated);
-  if (seen_.transfer_encoding) return refuse(Reject::content_length_with_transfer_encoding);
-  seen_.content_length = true;
+  if (has(Seen::content_length)) return refuse(Reject::content_length_repeated);
+  if (has(Seen::transfer_encoding)) return refuse(Reject::content_length_with_transfer_encoding);
+  note(Seen::content_length);
   if (value.empty()) return refuse(Reject::content_length_invalid);
   // Signed so that no arithmetic behind us can wrap.
   constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -61,10 +64,10 @@ bool HeadParser::note_content_length(RequestHead& head, std::string_view value) 
 }
 
 bool HeadParser::note_transfer_encoding(std::string_view value) {
-  if (minor_ == 0) return refuse(Reject::transfer_encoding_in_http10);
-  if (seen_.content_length) return refuse(Reject::content_length_with_transfer_encoding);
-  const bool chunked_before = seen_.transfer_encoding;
-  seen_.transfer_encoding = true;
+  if (has(Seen::http10)) return refuse(Reject::transfer_encoding_in_http10);
+  if (has(Seen::content_length)) return refuse(Reject::content_length_with_transfer_encoding);
+  const bool chunked_before = has(Seen::transfer_encoding);
+  note(Seen::transfer_encoding);
   if (!chunked_before && equals_lower(value, "chunked")) return true;
   unsigned chunked = chunked_before ? 1 : 0;
   bool chunked_last = false;
@@ -80,24 +83,24 @@ bool HeadParser::note_transfer_encoding(std::string_view value) {
 
 void HeadParser::note_connection(std::string_view value) {
   if (value.size() == 10 && is_field(value.data(), "keep-alive")) {
-    seen_.keep_alive = true;
+    note(Seen::keep_alive);
     return;
   }
   std::string_view member;
   while (take_list_member(value, member)) {
     if (equals_lower(member, "close")) {
-      seen_.close = true;
+      note(Seen::close);
     } else if (equals_lower(member, "keep-alive")) {
-      seen_.keep_alive = true;
+      note(Seen::keep_alive);
     } else if (equals_lower(member, "upgrade")) {
-      seen_.connection_upgrade = true;
+      note(Seen::connection_upgrade);
     }
   }
 }
 
 bool HeadParser::note_expect(std::string_view value) {
   if (!equals_lower(value, "100-continue")) return refuse(Reject::expectation_failed);
-  seen_.expect_continue = true;
+  note(Seen::expect_continue);
   return true;
 }
 

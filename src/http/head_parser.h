@@ -5,10 +5,9 @@
 
 #include "finack/http/message.h"
 #include "finack/http/reject.h"
+#include "http/scan.h"
 
 namespace finack::http {
-
-struct ByteRange;
 
 struct HeadLimits {
   std::size_t head_bytes = 32 * 1024;  ///< Request line, fields and the empty line.
@@ -23,7 +22,7 @@ class HeadParser {
  public:
   enum class State : std::uint8_t { need_more, done, rejected };
 
-  void reset();
+  void reset() { *this = HeadParser(); }
   /// On done, `head` holds views into `bytes`, and consumed() is where the body begins. On
   /// rejected, reject() says why, and method_name/target in `head` are set if they were read.
   State parse(std::string_view bytes, const HeadLimits& limits, RequestHead& head);
@@ -34,28 +33,39 @@ class HeadParser {
 
  private:
   enum class Stage : std::uint8_t { request_line, fields, done, rejected };
-  struct Seen {  // What the fields read so far have said.
-    bool absolute_form : 1 = false;
-    bool host : 1 = false;
-    bool content_length : 1 = false;
-    bool transfer_encoding : 1 = false;
-    bool close : 1 = false;
-    bool keep_alive : 1 = false;
-    bool connection_upgrade : 1 = false;
-    bool upgrade : 1 = false;
-    bool expect_continue : 1 = false;
+  enum class Seen : std::uint16_t {  // What the lines read so far have said.
+    http10 = 1 << 0,
+    absolute_form = 1 << 1,
+    host = 1 << 2,
+    content_length = 1 << 3,
+    transfer_encoding = 1 << 4,
+    close = 1 << 5,
+    keep_alive = 1 << 6,
+    connection_upgrade = 1 << 7,
+    upgrade = 1 << 8,
+    expect_continue = 1 << 9
   };
 
+  bool has(Seen what) const { return (seen_ & static_cast<std::uint16_t>(what)) != 0; }
+  void note(Seen what) { seen_ |= static_cast<std::uint16_t>(what); }
   void rebase(std::string_view bytes, RequestHead& head);
   bool refuse(Reject reason);
   const char* skip_empty_lines(const char* p, const char* end);
+  // Behind the line; nullptr: more bytes are needed, or stage_ is rejected.
+  const char* read_other_line(const char* p, ByteRange in, const HeadLimits& limits,
+                              RequestHead& head);
   // False: more bytes are needed, or stage_ is rejected.
-  bool parse_request_line(const ByteRange& in, const HeadLimits& limits, RequestHead& head);
-  bool parse_fields(const ByteRange& in, const HeadLimits& limits, RequestHead& head);
+  bool parse_request_line(ByteRange in, const HeadLimits& limits, RequestHead& head);
+  const char* parse_host_line(const char* p, ByteRange in, RequestHead& head);
+  bool parse_fields(ByteRange in, const HeadLimits& limits, RequestHead& head);
   bool finish_head(RequestHead& head);
-  // False: refused. In head_fields.cpp.
-  bool note_field(const ByteRange& in, RequestHead& head, const Header& field);
-  bool note_host(const ByteRange& in, RequestHead& head, std::string_view value);
+  bool finish_other_head(RequestHead& head);
+  // Behind the line; nullptr: more bytes are needed, or stage_ is rejected.
+  const char* parse_other_field(const char* p, ByteRange in, std::size_t limit, RequestHead& head);
+  // False: refused.
+  // In head_fields.cpp.
+  bool note_field(ByteRange in, RequestHead& head, std::string_view name, std::string_view value);
+  bool note_host(ByteRange in, RequestHead& head, std::string_view value);
   bool note_content_length(RequestHead& head, std::string_view value);
   bool note_transfer_encoding(std::string_view value);
   void note_connection(std::string_view value);
@@ -66,8 +76,7 @@ class HeadParser {
   std::size_t base_size_ = 0;
   Reject reject_ = Reject::none;
   Stage stage_ = Stage::request_line;
-  Seen seen_;
-  std::uint8_t minor_ = 1;
+  std::uint16_t seen_ = 0;  // Bits of Seen.
   bool begun_ = false;
 };
 

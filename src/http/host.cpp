@@ -30,7 +30,7 @@ bool is_escape(const char* p, const char* end) {
 
 }  // namespace
 
-bool is_host(std::string_view text, const ByteRange& in) {
+bool is_host(std::string_view text, ByteRange in) {
   const char* p = text.data();
   const char* end = p + text.size();
   if (p == end) return true;

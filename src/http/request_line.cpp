@@ -14,7 +14,7 @@ constexpr std::ptrdiff_t kMaxMethod = 64;
 /// One request line being read.
 struct Reading {
   RequestHead& head;
-  const ByteRange& in;
+  ByteRange in;
   const char* at;  // The first byte not yet read.
   Reject reject = Reject::none;
 };
@@ -36,7 +36,7 @@ bool refuse_at(Reading& line, const char* at, Reject otherwise) {
   return refuse(line, at[1] == '\n' ? otherwise : Reject::request_line_bare_cr);
 }
 
-bool read_other_method(Reading& line) {
+bool read_method(Reading& line) {
   const char* start = line.at;
   const char* end = line.in.end;
   const ByteRange clipped{line.in.begin, end - start > kMaxMethod ? start + kMaxMethod + 1 : end};
@@ -50,25 +50,7 @@ bool read_other_method(Reading& line) {
   return true;
 }
 
-[[gnu::always_inline]] inline bool read_method(Reading& line) {
-  const char* p = line.at;
-  if (line.in.end - p < 5) return read_other_method(line);
-  if (load4(p) == load4("GET ")) {
-    line.head.method = Method::get;
-    line.head.method_name = std::string_view(p, 3);
-    line.at = p + 4;
-    return true;
-  }
-  if (load4(p) == load4("POST") && p[4] == ' ') {
-    line.head.method = Method::post;
-    line.head.method_name = std::string_view(p, 4);
-    line.at = p + 5;
-    return true;
-  }
-  return read_other_method(line);
-}
-
-[[gnu::always_inline]] inline bool read_target(Reading& line, std::size_t limit) {
+bool read_target(Reading& line, std::size_t limit) {
   const char* start = line.at;
   const char* end = line.in.end;
   const auto room = static_cast<std::size_t>(end - start);
@@ -89,7 +71,7 @@ bool read_other_method(Reading& line) {
   return true;
 }
 
-bool read_other_version(Reading& line) {
+bool read_version(Reading& line) {
   constexpr std::string_view kShape = "HTTP/0.0";
   const char* end = line.in.end;
   const char* p = line.at;
@@ -107,16 +89,6 @@ bool read_other_version(Reading& line) {
   line.head.minor = static_cast<std::uint8_t>(p[-1] - '0');
   line.at = p + 2;
   return true;
-}
-
-[[gnu::always_inline]] inline bool read_version(Reading& line) {
-  const char* p = line.at;
-  if (line.in.end - p >= 10 && load8(p) == load8("HTTP/1.1") && is_crlf(p + 8)) {
-    line.head.minor = 1;
-    line.at = p + 10;
-    return true;
-  }
-  return read_other_version(line);
 }
 
 /// Takes "http://authority" off an absolute-form (RFC 9112 3.2.2).
@@ -147,7 +119,7 @@ bool split_absolute_form(Reading& line) {
   return true;
 }
 
-bool check_other_form(Reading& line) {
+bool check_form(Reading& line) {
   if (line.head.method == Method::connect) return refuse(line, Reject::authority_form_refused);
   if (line.head.path.starts_with('/')) return true;
   if (line.head.target == "*") {
@@ -156,14 +128,9 @@ bool check_other_form(Reading& line) {
   return split_absolute_form(line);
 }
 
-[[gnu::always_inline]] inline bool check_form(Reading& line) {
-  if (line.head.target.front() == '/' && line.head.method != Method::connect) return true;
-  return check_other_form(line);
-}
-
 }  // namespace
 
-RequestLine read_request_line(const char* p, const ByteRange& in, std::size_t target_limit,
+RequestLine read_request_line(const char* p, ByteRange in, std::size_t target_limit,
                               RequestHead& head) {
   Reading line{head, in, p};
   head.host = {};

@@ -1,6 +1,5 @@
 #pragma once
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -29,6 +28,11 @@ constexpr int hex_value(unsigned char c) {
   if (is_digit(c)) return c - '0';
   const int lower = c | 0x20;
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+/// The place of the lowest bit of a mask that is not 0; std::countr_zero would ask about 0.
+[[gnu::always_inline]] inline unsigned first_bit(std::uint64_t mask) {
+  return static_cast<unsigned>(__builtin_ctzll(mask));
 }
 
 // The byte classes. Each has `accepts`, from which tables for both scanners are made.
@@ -119,26 +123,73 @@ template <>
   return static_cast<unsigned>(
       _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del)));
 }
+
+/// Every lane whose byte is SP or VCHAR (0x20 to 0x7e), all ones: one comparison of signed bytes,
+/// since adding one makes DEL negative like obs-text.
+[[gnu::always_inline]] inline __m128i text_lanes(__m128i block) {
+  return _mm_cmpgt_epi8(_mm_add_epi8(block, _mm_set1_epi8(1)), _mm_set1_epi8(0x20));
+}
+
+[[gnu::always_inline]] inline __m128i load16(const char* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+
+/// One bit for every one of 64 bytes that is SP or VCHAR.
+[[gnu::always_inline]] inline std::uint64_t text_bytes64(const char* p) {
+  const auto bits = [p](int i) -> std::uint64_t {
+    return static_cast<unsigned>(_mm_movemask_epi8(text_lanes(load16(p + i))));
+  };
+  return bits(0) | bits(16) << 16 | (bits(32) | bits(48) << 16) << 32;
+}
 #endif
 
 /// As skip_portable, 16 bytes at a time. `p` lies in `in`; no byte outside `in` is read.
 template <class Class>
-[[gnu::always_inline]] inline const char* skip(const char* p, const ByteRange& in) {
+[[gnu::always_inline]] inline const char* skip(const char* p, ByteRange in) {
 #if defined(__SSSE3__)
   while (in.end - p >= 16) {
-    const unsigned mask = stops<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    if (mask != 0) return p + std::countr_zero(mask);
+    const unsigned mask = stops<Class>(load16(p));
+    if (mask != 0) return p + first_bit(mask);
     p += 16;
   }
   if (in.end - in.begin >= 16) {
     // The last 16 bytes, those before p shifted out.
     const char* tail = in.end - 16;
-    const unsigned mask = stops<Class>(_mm_loadu_si128(reinterpret_cast<const __m128i*>(tail))) >>
+    const unsigned mask = stops<Class>(load16(tail)) >>
                           static_cast<unsigned>(p - tail);
-    return mask != 0 ? p + std::countr_zero(mask) : in.end;
+    return mask != 0 ? p + first_bit(mask) : in.end;
   }
 #endif
   return skip_portable<Class>(p, in.end);
+}
+
+/// skip, out of line.
+template <class Class>
+[[gnu::noinline]] const char* skip_long(const char* p, ByteRange in) {
+  return skip<Class>(p, in);
+}
+
+/// As skip, where a short run is likely and 16 bytes can be read from `p` on.
+template <class Class>
+[[gnu::always_inline]] inline const char* skip_short(const char* p, ByteRange in) {
+#if defined(__SSSE3__)
+  const unsigned mask = stops<Class>(load16(p));
+  if (mask != 0) [[likely]]
+    return p + first_bit(mask);
+#endif
+  return skip_long<Class>(p, in);
+}
+
+/// As skip, where a short run is likely and at least 16 bytes lie in `in`.
+template <class Class>
+[[gnu::always_inline]] inline const char* skip_name(const char* p, ByteRange in) {
+#if defined(__SSSE3__)
+  const char* block = p < in.end - 16 ? p : in.end - 16;
+  const unsigned mask = stops<Class>(load16(block)) >> static_cast<unsigned>(p - block);
+  if (mask != 0) [[likely]]
+    return p + first_bit(mask);
+#endif
+  return skip_long<Class>(p, in);
 }
 
 }  // namespace scan

@@ -177,6 +177,7 @@ void EpollLoop::resume(TcpStream& stream) {
 }
 
 void EpollLoop::settle() {
+  if (attention_.empty() && starved_.empty() && !starved_closing_) return;
   if (std::exchange(starved_closing_, false)) attention_.append(starved_);
   // No more than there are buffers for; the others would only come back.
   for (std::uint32_t n = buffers_.max_blocks() - buffers_.leased(); n > 0; --n) {

@@ -204,6 +204,8 @@ void IoUringLoop::on_completion(const io_uring_cqe& cqe) {
 }
 
 void IoUringLoop::settle() {
+  const bool nothing = attention_.empty() && starved_.empty() && !starved_closing_;
+  if (nothing && orphans_.empty()) return;
   if (std::exchange(starved_closing_, false)) attention_.append(starved_);
   // No more than there are buffers for; the others would only come back.
   for (std::uint32_t n = ring_buffers_.available(); n > 0; --n) {

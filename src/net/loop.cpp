@@ -87,9 +87,9 @@ void Loop::run_once(Nanos max_wait) {
   deliver();
   after_delivery();
   if (posted_waiting_.load(std::memory_order_acquire)) run_posted();
-  run_deferred();
+  if (!deferred_.empty()) run_deferred();
   timers_.advance(now_);
-  run_deferred();
+  if (!deferred_.empty()) run_deferred();
   settle();
   if (hook_) {
     turn_end_ = clock_->now();

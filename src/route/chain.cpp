@@ -7,16 +7,11 @@
 
 namespace finack::route {
 
-void Chain::begin(std::span<const HandlerFunction* const> handlers, bool needs_slots) {
-  handlers_ = handlers;
-  if (needs_slots && slot_count_ < handlers.size()) {
-    slots_ = std::make_unique<Slot[]>(handlers.size());
-    slot_count_ = handlers.size();
+void Chain::run_waiting() {
+  if (slot_count_ < handlers_.size()) {
+    slots_ = std::make_unique<Slot[]>(handlers_.size());
+    slot_count_ = handlers_.size();
   }
-}
-
-void Chain::run() {
-  index_ = 0;
   try {
     root_done_ = run_loop(-1);
   } catch (...) {
@@ -49,8 +44,8 @@ bool Chain::run_loop(int parent) {
 
 bool Chain::run_one(int parent) {
   const HandlerFunction& handler = *handlers_[static_cast<std::size_t>(index_)];
-  if (const auto* plain = handler.plain()) {
-    (*plain)(state_.context);
+  if (handler.plain()) {
+    handler.call_plain(state_.context);
     return !nested_pending_;
   }
   if (const auto* coroutine = handler.coroutine()) return start_coroutine(*coroutine, parent);
@@ -58,7 +53,7 @@ bool Chain::run_one(int parent) {
 }
 
 int Chain::next() {
-  if (state_.on_pool) throw std::logic_error("next() in a blocking handler");
+  if (state_.flags.on_pool) throw std::logic_error("next() in a blocking handler");
   if (index_ < 0 || index_ >= static_cast<int>(handlers_.size())) return -1;
   const int caller = index_;
   ++index_;
@@ -111,9 +106,9 @@ bool Chain::start_blocking(const BlockingFunction& fn, int parent) {
   state_.stop_token();  // Made here: the pool thread may not ask the exchange.
   Slot& slot = prepare_slot(parent);
   slot.job = &fn;
-  state_.on_pool = true;
+  state_.flags.on_pool = true;
   if (state_.engine->pool().try_run({&Chain::run_blocking, &slot})) return false;
-  state_.on_pool = false;
+  state_.flags.on_pool = false;
   --in_flight_;
   state_.context.string(503, "503 too many requests wait for a thread");
   state_.context.header("Retry-After", "1");
@@ -125,14 +120,14 @@ void Chain::run_blocking(void* argument) {
   auto& slot = *static_cast<Slot*>(argument);
   RequestState& state = slot.chain->state_;
   try {
-    if (state.stop->stop_requested()) throw client_left({});
+    if (state.more().stop->stop_requested()) throw client_left({});
     slot.job->run(state.context);
   } catch (...) {
     slot.error = std::current_exception();
   }
   // The last touch from this thread: the posted function may end the request at once.
   state.exchange->post([done = &slot] {
-    done->chain->state_.on_pool = false;
+    done->chain->state_.flags.on_pool = false;
     Trampoline::run(*done);
   });
 }
@@ -212,12 +207,6 @@ void Chain::take_next(int slot) {
   if (slot < 0) return;
   auto error = std::exchange(slots_[static_cast<std::size_t>(slot)].next_error, nullptr);
   if (error != nullptr) std::rethrow_exception(error);
-}
-
-void Chain::reset() {
-  index_ = parent_ = -1;
-  root_done_ = nested_pending_ = false;
-  if (error_ != nullptr) error_ = nullptr;
 }
 
 }  // namespace finack::route

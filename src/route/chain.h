@@ -19,7 +19,10 @@ class Chain {
  public:
   explicit Chain(RequestState& state) : state_(state) {}
 
-  void begin(std::span<const HandlerFunction* const> handlers, bool needs_slots);
+  void begin(std::span<const HandlerFunction* const> handlers, bool may_wait) {
+    handlers_ = handlers;
+    may_wait_ = may_wait;
+  }
   /// Runs from the first handler; concludes the request when all is done.
   void run();
   /// The handler at the current index called next(); yields the slot to wait on, or -1.
@@ -33,8 +36,16 @@ class Chain {
   void wait_next(int slot, Ready& waiter);
   /// Throws what the rest of the chain threw.
   void take_next(int slot);
-  std::exception_ptr error() const { return error_; }
-  void reset();
+  const std::exception_ptr& error() const { return error_; }
+  bool failed() const { return static_cast<bool>(error_); }
+  void reset() {
+    index_ = -1;
+    if (may_wait_) {
+      parent_ = -1;
+      root_done_ = nested_pending_ = false;
+    }
+    if (failed()) error_ = nullptr;
+  }
 
  private:
   static constexpr int kAborted = 1 << 30;
@@ -53,6 +64,7 @@ class Chain {
     bool next_done = false;
   };
 
+  void run_waiting();
   /// False: left pending.
   bool run_loop(int parent);
   bool run_one(int parent);
@@ -73,6 +85,7 @@ class Chain {
   int index_ = -1;
   int parent_ = -1;  ///< Of the loop that is running.
   int in_flight_ = 0;
+  bool may_wait_ = false;  ///< Else all handlers are plain: no slots, nothing is left pending.
   bool nested_pending_ = false;
   bool root_done_ = false;
   std::exception_ptr error_;  ///< What reached the root.

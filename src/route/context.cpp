@@ -25,7 +25,7 @@ constexpr std::string_view kJson = "application/json; charset=utf-8";
 /// True when `part` lies inside `whole`, whose bytes live until the answer is handed over.
 bool inside(std::string_view part, std::string_view whole) {
   const std::less_equal<const char*> not_after;
-  return !part.empty() && not_after(whole.data(), part.data()) &&
+  return !whole.empty() && !part.empty() && not_after(whole.data(), part.data()) &&
          not_after(part.data() + part.size(), whole.data() + whole.size());
 }
 
@@ -50,8 +50,7 @@ std::string_view Context::param(std::string_view name) const {
     if (raw.find('%') == std::string_view::npos) return raw;
     auto decoded = http::decode_path(raw);
     if (!decoded) return raw;
-    s_.decoded.push_back(std::move(*decoded));
-    return s_.decoded.back();
+    return s_.more().decoded.emplace_back(std::move(*decoded));
   }
   return {};
 }
@@ -82,16 +81,17 @@ std::optional<std::string_view> Context::cookie(std::string_view name) const {
 }
 
 std::string_view Context::client_ip() const {
-  if (s_.client_ip.empty()) {
-    s_.client_ip = client_address(*s_.engine, s_.exchange->peer(), request().headers);
+  std::string& known = s_.more().client_ip;
+  if (known.empty()) {
+    known = client_address(*s_.engine, s_.exchange->peer(), request().headers);
   }
-  return s_.client_ip;
+  return known;
 }
 
 std::string_view Context::request_id() const { return s_.request_id; }
 
 void Context::set_request_id(std::string_view id) {
-  s_.request_id.assign(id);
+  s_.request_id = s_.response.keep(id);
   s_.exchange->set_request_id(s_.request_id);
 }
 
@@ -99,7 +99,13 @@ std::string_view Context::body() const { return s_.body; }
 
 // The answer.
 
-void Context::string(int status, std::string_view text) { data(status, kText, text); }
+void Context::string(int status, std::string_view text) {
+  if (inside(text, s_.body)) {
+    s_.response.set_view(status, kText, text);
+  } else {
+    s_.response.set_copy(status, kText, text);
+  }
+}
 
 void Context::json(int status, const boost::json::value& value) {
   std::string& out = s_.response.begin_buffered(status, kJson);
@@ -113,19 +119,20 @@ void Context::json(int status, const boost::json::value& value) {
 }
 
 void Context::data(int status, std::string_view content_type, std::string_view bytes) {
+  const std::string_view type = s_.response.keep(content_type);
   if (inside(bytes, s_.body)) {
-    s_.response.set_view(status, content_type, bytes);
+    s_.response.set_view(status, type, bytes);
   } else {
-    s_.response.begin_buffered(status, content_type).append(bytes);
+    s_.response.set_copy(status, type, bytes);
   }
 }
 
 void Context::data_owned(int status, std::string_view content_type, std::string&& bytes) {
-  s_.response.set_owned(status, content_type, std::move(bytes));
+  s_.response.set_owned(status, s_.response.keep(content_type), std::move(bytes));
 }
 
 void Context::data_view(int status, std::string_view content_type, std::string_view bytes) {
-  s_.response.set_view(status, content_type, bytes);
+  s_.response.set_view(status, s_.response.keep(content_type), bytes);
 }
 
 void Context::file(const std::string& path, std::string_view content_type) {
@@ -135,8 +142,8 @@ void Context::file(const std::string& path, std::string_view content_type) {
     string(404, "404 page not found");
     return;
   }
-  s_.response.set_file(200, content_type.empty() ? type_of(path) : content_type, std::move(file),
-                       static_cast<std::uint64_t>(facts.st_size));
+  const auto type = content_type.empty() ? type_of(path) : s_.response.keep(content_type);
+  s_.response.set_file(200, type, std::move(file), static_cast<std::uint64_t>(facts.st_size));
 }
 
 void Context::status(int status) { s_.response.set_status(status); }
@@ -185,14 +192,14 @@ void Context::redirect(int status, std::string_view location) {
 
 void Context::close_after() { s_.response.set_close(); }
 void Context::set_cause(record::Cause cause) { s_.response.set_cause(cause); }
-record::Cause Context::cause() const { return s_.cause; }
+record::Cause Context::cause() const { return s_.flags.cause; }
 
 // The chain.
 
 Context::Next Context::next() { return Next(s_, s_.chain.next()); }
 bool Context::pending() const { return s_.chain.pending(); }
 void Context::on_finished(std::move_only_function<void(Context&)> fn) {
-  s_.finished.push_back(std::move(fn));
+  s_.more().finished.push_back(std::move(fn));
 }
 void Context::abort() { s_.chain.abort(); }
 void Context::abort_with_status(int status) {
@@ -201,22 +208,26 @@ void Context::abort_with_status(int status) {
   s_.chain.abort();
 }
 void Context::abort_connection() {
-  s_.connection_abort = true;
+  s_.flags.connection_abort = true;
   s_.chain.abort();
 }
 bool Context::aborted() const { return s_.chain.aborted(); }
 
 std::any& Context::value_slot(std::string_view key) {
-  const auto found = s_.values.find(key);
-  return found != s_.values.end() ? found->second : s_.values[std::string(key)];
+  auto& values = s_.more().values;
+  const auto found = values.find(key);
+  return found != values.end() ? found->second : values[std::string(key)];
 }
 std::any* Context::find_value(std::string_view key) {
-  const auto found = s_.values.find(key);
-  return found == s_.values.end() ? nullptr : &found->second;
+  auto& values = s_.more().values;
+  const auto found = values.find(key);
+  return found == values.end() ? nullptr : &found->second;
 }
 
-void Context::stream(std::string_view content_type, int status) {
-  s_.response.set_stream(status, content_type);
+void Context::stream(std::string_view content_type, int status,
+                     std::optional<std::uint64_t> content_length) {
+  s_.response.set_stream(status, s_.response.keep(content_type),
+                         content_length.value_or(http::ResponseHead::kChunked));
 }
 
 void Context::set_deadline(Nanos d, int status) { s_.set_deadline(d, status); }

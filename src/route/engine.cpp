@@ -36,14 +36,14 @@ void fill(Route& route, const HandlerList& middleware, const HandlerList& handle
   route.owned = middleware;
   route.owned.insert(route.owned.end(), handlers.begin(), handlers.end());
   route.handlers.clear();
-  route.needs_slots = false;
+  route.may_wait = false;
   for (std::size_t i = 0; i < route.owned.size(); ++i) {
     const HandlerFunction& fn = *route.owned[i];
     if (fn.blocking() != nullptr && i + 1 != route.owned.size()) {
       throw std::invalid_argument(
           fmt::format("route '{}': only the last handler can be blocking", route.label.pattern));
     }
-    route.needs_slots |= fn.plain() == nullptr;
+    route.may_wait |= !fn.plain();
     route.handlers.push_back(&fn);
   }
   route.gather_body = route.owned.back()->coroutine() == nullptr;
@@ -76,6 +76,11 @@ struct Engine::Table {
     others.push_back({std::string(method_name), {}});
     return others.back().tree;
   }
+  /// What most requests ask for; nullptr: find() has to look.
+  const Route* find_exact(const http::RequestHead& head) const {
+    if (head.method == http::Method::other) return nullptr;
+    return trees[static_cast<std::size_t>(head.method)].find_exact(head.path);
+  }
   const Route* find(const http::RequestHead& head, std::string_view path, Params& params) const {
     const RouteTree* own = tree(head.method, head.method_name);
     const Route* found = own == nullptr ? nullptr : own->find(path, params);
@@ -84,6 +89,7 @@ struct Engine::Table {
     }
     return found;
   }
+  [[gnu::noinline]] const Route& find_or_fall_back(RequestState& state) const;
   const Route& fallback(RequestState& state) const;
   bool find_redirect(RequestState& state) const;
   std::string allowed(std::string_view path) const;
@@ -95,6 +101,8 @@ struct Engine::Table {
   std::deque<Route> routes;
   HandlerList no_route;
   HandlerList no_method;
+  bool own_no_route = false;  ///< The application's, not ours.
+  bool own_no_method = false;
   Route not_found;
   Route not_allowed;
   Route redirect;
@@ -108,7 +116,10 @@ void Engine::Table::rebuild(const HandlerList& middleware) {
   fill(not_allowed, middleware, no_method);
   fill(redirect, middleware, one([](Context& c) { c.status(c.response_status()); }));
   fill(any_target, middleware, one([](Context& c) { c.status(204); }));
-  for (Route* own : {&not_found, &not_allowed, &redirect, &any_target}) own->gather_body = false;
+  // Our own answers do not wait for a body; a handler of the application's may want it.
+  redirect.gather_body = any_target.gather_body = false;
+  if (!own_no_route) not_found.gather_body = false;
+  if (!own_no_method) not_allowed.gather_body = false;
 }
 
 /// Methods with a route for `path` ("*": for anything), as Allow lists them.
@@ -154,6 +165,12 @@ bool Engine::Table::find_redirect(RequestState& state) const {
   return true;
 }
 
+const Route& Engine::Table::find_or_fall_back(RequestState& state) const {
+  const http::RequestHead& head = state.exchange->request();
+  state.route = find(head, head.path, state.params);
+  return state.route != nullptr ? *state.route : fallback(state);
+}
+
 const Route& Engine::Table::fallback(RequestState& state) const {
   const http::RequestHead& head = state.exchange->request();
   if (head.method == http::Method::options && head.path == "*") {
@@ -182,18 +199,14 @@ Engine::Engine(EngineOptions options)
 Engine::~Engine() = default;
 
 void Engine::handle(http::Exchange& exchange) {
-  RequestState& state = lease_state();
+  RequestState& state = RequestState::lease();
   state.engine = this;
   state.exchange = &exchange;
   const http::RequestHead& head = exchange.request();
-  const Route* route = table_->find(head, head.path, state.params);
-  if (route != nullptr) {
-    state.route = route;
-    exchange.set_route(route->label);
-  } else {
-    route = &table_->fallback(state);
-  }
-  state.chain.begin(route->handlers, route->needs_slots);
+  const Route* route = state.route = table_->find_exact(head);
+  if (route == nullptr) route = &table_->find_or_fall_back(state);
+  if (state.route != nullptr) exchange.set_route(route->label);
+  state.chain.begin(route->handlers, route->may_wait);
   if (route->gather_body && head.framing != http::Framing::none) {
     state.gather_body();
   } else {
@@ -225,11 +238,13 @@ void Engine::middleware_changed() { table_->rebuild(middleware()); }
 
 void Engine::set_no_route(HandlerList list) {
   table_->no_route = std::move(list);
+  table_->own_no_route = true;
   table_->rebuild(middleware());
 }
 
 void Engine::set_no_method(HandlerList list) {
   table_->no_method = std::move(list);
+  table_->own_no_method = true;
   table_->rebuild(middleware());
 }
 

@@ -11,38 +11,25 @@ namespace {
 constexpr std::size_t kKeptBody = std::size_t{64} << 10;
 constexpr std::uint64_t kReserveAtMost = std::uint64_t{1} << 20;
 
-/// States of one loop thread. A request ends on the thread it began on.
-struct StatePool {
-  std::vector<std::unique_ptr<RequestState>> all;
-  RequestState* free = nullptr;
-};
-thread_local StatePool state_pool;
-
 }  // namespace
 
-RequestState& lease_state() {
-  StatePool& pool = state_pool;
-  if (pool.free == nullptr) {
-    pool.all.push_back(std::make_unique<RequestState>());
-    return *pool.all.back();
-  }
-  return *std::exchange(pool.free, pool.free->next_free);
-}
-
-void give_back(RequestState& state) {
-  state.next_free = state_pool.free;
-  state_pool.free = &state;
+RequestState& RequestState::make() {
+  // Owns the states of one loop thread. A request ends on the thread it began on.
+  thread_local std::vector<std::unique_ptr<RequestState>> all;
+  all.push_back(std::make_unique<RequestState>());
+  return *all.back();
 }
 
 void RequestState::gather_body() {
   if (exchange->body_at_hand(body)) {
-    gathered = true;
+    flags.gathered = true;
     chain.run();
     return;
   }
   const http::RequestHead& head = exchange->request();
   if (head.framing == http::Framing::length) {
-    body_buffer.reserve(static_cast<std::size_t>(std::min(head.content_length, kReserveAtMost)));
+    more().body_buffer.reserve(
+        static_cast<std::size_t>(std::min(head.content_length, kReserveAtMost)));
   }
   gather_rest();
 }
@@ -52,14 +39,14 @@ void RequestState::gather_rest() {
     const http::BodyRead read = exchange->read_body();
     switch (read.kind) {
       case http::BodyRead::Kind::chunk:
-        body_buffer.append(read.bytes);
+        more().body_buffer.append(read.bytes);
         break;
       case http::BodyRead::Kind::wait:
         exchange->on_body_ready([this] { gather_rest(); });
         return;
       case http::BodyRead::Kind::end:
-        body = body_buffer;
-        gathered = true;
+        body = more().body_buffer;
+        flags.gathered = true;
         chain.run();
         return;
       case http::BodyRead::Kind::cut:
@@ -73,18 +60,18 @@ void RequestState::gather_rest() {
 void RequestState::wait_for(WaitKind kind, Ready& who) {
   if (waiter != nullptr)
     throw std::logic_error("two coroutines of one request wait on its Context");
-  wait_kind = kind;
+  flags.wait_kind = kind;
   waiter = &who;
 }
 
 void RequestState::wake() {
-  wait_kind = WaitKind::none;
+  flags.wait_kind = WaitKind::none;
   if (waiter != nullptr) Trampoline::run(*std::exchange(waiter, nullptr));
 }
 
 void RequestState::read_when_ready() {
   exchange->on_body_ready([this] {
-    if (wait_kind != WaitKind::body) return;
+    if (flags.wait_kind != WaitKind::body) return;
     last_read = exchange->read_body();
     if (last_read.kind == http::BodyRead::Kind::wait) {
       read_when_ready();
@@ -95,8 +82,8 @@ void RequestState::read_when_ready() {
 }
 
 void RequestState::arm_timer() {
-  Instant next = timed_out ? Instant::max() : deadline;
-  if (wait_kind == WaitKind::sleep) next = std::min(next, sleep_until);
+  Instant next = flags.timed_out ? Instant::max() : deadline;
+  if (flags.wait_kind == WaitKind::sleep) next = std::min(next, sleep_until);
   if (next == Instant::max()) return;
   exchange->sleep(std::max(next - exchange->now(), Nanos(0)), [this] { on_timer(); });
 }
@@ -104,17 +91,17 @@ void RequestState::arm_timer() {
 void RequestState::on_timer() {
   const Instant at = exchange->now();
   const bool gone = static_cast<bool>(exchange->left());
-  if (!gone && !timed_out && at >= deadline) {
-    timed_out = true;
-    if (stop) stop->request_stop();
+  if (!gone && !flags.timed_out && at >= deadline) {
+    flags.timed_out = true;
+    if (extras_.stop) extras_.stop->request_stop();
     if (waiter != nullptr) {
       wake();
       return;
     }
   }
-  if (wait_kind == WaitKind::sleep && (gone || at >= sleep_until)) {
-    if (!timed_out && !gone && deadline != Instant::max()) {
-      wait_kind = WaitKind::none;
+  if (flags.wait_kind == WaitKind::sleep && (gone || at >= sleep_until)) {
+    if (!flags.timed_out && !gone && deadline != Instant::max()) {
+      flags.wait_kind = WaitKind::none;
       arm_timer();
     }
     wake();
@@ -132,23 +119,24 @@ void RequestState::set_deadline(Nanos d, int status) {
 }
 
 std::stop_token RequestState::stop_token() {
-  if (!stop) {
-    stop.emplace();
-    if (timed_out) stop->request_stop();
-    stop_link.emplace(exchange->stop_token(), [this] { stop->request_stop(); });
+  Extras& own = more();
+  if (!own.stop) {
+    own.stop.emplace();
+    if (flags.timed_out) own.stop->request_stop();
+    own.stop_link.emplace(exchange->stop_token(), [&own] { own.stop->request_stop(); });
   }
-  return stop->get_token();
+  return own.stop->get_token();
 }
 
 void RequestState::check_stopped() {
-  if (timed_out) throw deadline_passed();
+  if (flags.timed_out) throw deadline_passed();
   if (const http::Departure departure = exchange->left()) throw client_left(departure);
 }
 
 RequestState::Outcome RequestState::own_error(record::Cause why, int status,
                                               std::string_view text) {
   if (exchange->started()) return {Outcome::Kind::abort, why, {}};
-  response.begin_buffered(status, "text/plain; charset=utf-8").append(text);
+  response.set_copy(status, "text/plain; charset=utf-8", text);
   response.set_cause(why);
   return {Outcome::Kind::respond, why, {}};
 }
@@ -191,15 +179,15 @@ RequestState::Outcome RequestState::decide_error(const std::exception_ptr& error
   if (const http::Departure departure = exchange->left()) {
     return {Outcome::Kind::abort, departure.cause, std::move(what)};
   }
-  if (timed_out) {
+  if (flags.timed_out) {
     return own_error(record::Cause::timeout_handler, timeout_status, "the handler took too long");
   }
   return failed(std::move(what));
 }
 
 RequestState::Outcome RequestState::decide() {
-  if (connection_abort) return {Outcome::Kind::abort, record::Cause::app_abort, {}};
-  if (chain.error() != nullptr) return decide_error(chain.error());
+  if (flags.connection_abort) return {Outcome::Kind::abort, record::Cause::app_abort, {}};
+  if (chain.failed()) return decide_error(chain.error());
   if (exchange->started()) return {Outcome::Kind::finish, record::Cause::unknown, {}};
   if (response.answered()) {
     if (response.status() < 400) response.set_cause(record::Cause::unknown);
@@ -209,7 +197,7 @@ RequestState::Outcome RequestState::decide() {
   if (const http::Departure departure = exchange->left()) {
     return {Outcome::Kind::abort, departure.cause, {}};
   }
-  if (timed_out) {
+  if (flags.timed_out) {
     return own_error(record::Cause::timeout_handler, timeout_status, "the handler took too long");
   }
   response.set_status(500);
@@ -217,6 +205,7 @@ RequestState::Outcome RequestState::decide() {
 }
 
 void RequestState::run_finished_hooks(Outcome& outcome) {
+  auto& finished = extras_.finished;
   while (!finished.empty()) {
     auto hook = std::move(finished.back());
     finished.pop_back();
@@ -244,44 +233,33 @@ void RequestState::send(const Outcome& outcome) {
       exchange->abort(outcome.cause, outcome.what);
       break;
   }
-  if (!sent) exchange->abort(record::Cause::app_failed, "a response header was refused");
+  if (!sent) refused();
 }
 
-void RequestState::conclude() {
+void RequestState::refused() {
+  exchange->abort(record::Cause::app_failed, "a response header was refused");
+}
+
+void RequestState::conclude_fully() {
   Outcome outcome = decide();
-  cause = outcome.cause;
-  if (!finished.empty()) run_finished_hooks(outcome);
+  flags.cause = outcome.cause;
+  if (has_more_) run_finished_hooks(outcome);
   send(outcome);
   recycle();
 }
 
-void RequestState::recycle() {
-  exchange = nullptr;
-  engine = nullptr;
-  route = nullptr;
-  chain.reset();
-  response.reset();
-  params.count = 0;
-  body = {};
-  if (body_buffer.capacity() > kKeptBody) {
-    std::string().swap(body_buffer);
+void RequestState::reset_extras() {
+  has_more_ = false;
+  if (extras_.body_buffer.capacity() > kKeptBody) {
+    std::string().swap(extras_.body_buffer);
   } else {
-    body_buffer.clear();
+    extras_.body_buffer.clear();
   }
-  gathered = on_pool = timed_out = connection_abort = false;
-  wait_kind = WaitKind::none;
-  deadline = Instant::max();
-  if (stop) {
-    stop_link.reset();
-    stop.reset();
-  }
-  if (!values.empty()) values.clear();
-  if (!decoded.empty()) decoded.clear();
-  client_ip.clear();
-  request_id.clear();
-  recovery = nullptr;
-  cause = record::Cause::unknown;
-  give_back(*this);
+  extras_.stop_link.reset();
+  extras_.stop.reset();
+  extras_.values.clear();
+  extras_.decoded.clear();
+  extras_.client_ip.clear();
 }
 
 }  // namespace finack::route

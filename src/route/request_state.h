@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "finack/route/context.h"
@@ -24,45 +25,61 @@ namespace finack::route {
 enum class WaitKind : std::uint8_t { none, sleep, body, write };
 
 /// Everything one request needs in this layer; pooled per loop thread, buffers keep their capacity.
-/// The parts are driven by Chain (who runs next), Response (what goes out) and dispatch.cpp.
+/// The parts are driven by Chain (who runs next) and Response (what goes out).
 struct RequestState {
   RequestState() : context(*this), chain(*this) {}
+  RequestState(const RequestState&) = delete;
+  RequestState& operator=(const RequestState&) = delete;
+
+  /// One of this thread's free states.
+  static RequestState& lease() {
+    if (free_states == nullptr) return make();
+    return *std::exchange(free_states, free_states->next_free);
+  }
 
   Context context;
-  Chain chain;
-  Response response;
   const Engine* engine = nullptr;
   http::Exchange* exchange = nullptr;
   const Route* route = nullptr;
+  std::string_view body;        ///< Whole, when gathered.
+  std::string_view request_id;  ///< Kept by the response.
+  const FailureHook* recovery = nullptr;
+  Instant deadline = Instant::max();
+
+  struct Flags {
+    WaitKind wait_kind = WaitKind::none;
+    bool on_pool = false;  ///< A blocking handler has the Context.
+    bool timed_out = false;
+    bool gathered = false;
+    bool connection_abort = false;
+    record::Cause cause = record::Cause::unknown;  ///< Of the outcome, once decided.
+  };
+  Flags flags;
+
+  Chain chain;
+  Response response;
   Params params;
 
-  // Body.
-  std::string_view body;    ///< Whole, when gathered.
-  std::string body_buffer;  ///< Pieces that did not arrive at once.
-  bool gathered = false;
-  http::BodyRead last_read;  ///< Of the coroutine's read_body.
-
-  // Waiting.
-  WaitKind wait_kind = WaitKind::none;
-  bool on_pool = false;  ///< A blocking handler has the Context.
-  bool timed_out = false;
-  bool stop_linked = false;
+  // Set before it is read: needs no reset.
   int timeout_status = 503;
   Ready* waiter = nullptr;
   Instant sleep_until{};
-  Instant deadline = Instant::max();
-  std::optional<std::stop_source> stop;
-  std::optional<std::stop_callback<std::function<void()>>> stop_link;
+  http::BodyRead last_read;  ///< Of the coroutine's read_body.
 
-  // Values, names, hooks.
-  std::map<std::string, std::any, std::less<>> values;
-  mutable std::list<std::string> decoded;
-  mutable std::string client_ip;
-  std::string request_id;
-  std::vector<std::move_only_function<void(Context&)>> finished;
-  const FailureHook* recovery = nullptr;
-  bool connection_abort = false;
-  record::Cause cause = record::Cause::unknown;  ///< Of the outcome, once decided.
+  /// What most requests do without; reset only after more() was asked for.
+  struct Extras {
+    std::string body_buffer;  ///< Pieces that did not arrive at once.
+    std::map<std::string, std::any, std::less<>> values;
+    std::list<std::string> decoded;
+    std::string client_ip;
+    std::vector<std::move_only_function<void(Context&)>> finished;
+    std::optional<std::stop_source> stop;
+    std::optional<std::stop_callback<std::function<void()>>> stop_link;
+  };
+  Extras& more() {
+    has_more_ = true;
+    return extras_;
+  }
 
   /// Suspends the running coroutine until wake(); one wait at a time.
   void wait_for(WaitKind kind, Ready& who);
@@ -79,11 +96,23 @@ struct RequestState {
   void set_deadline(Nanos d, int status);
   std::stop_token stop_token();
   /// Runs the finished hooks, sends the answer, gives this object back.
-  void conclude();
+  void conclude() {
+    if (!simply_answered()) {
+      conclude_fully();
+      return;
+    }
+    if (response.status() < 400) response.set_cause(record::Cause::unknown);
+    if (!response.send(*exchange, {})) refused();
+    recycle();
+  }
 
   RequestState* next_free = nullptr;
 
  private:
+  // Trivial, so that reading it costs no check whether it was made yet.
+  static constinit inline thread_local RequestState* free_states = nullptr;
+  static RequestState& make();
+
   struct Outcome {
     enum class Kind : std::uint8_t { respond, finish, abort } kind = Kind::respond;
     record::Cause cause = record::Cause::unknown;
@@ -96,11 +125,46 @@ struct RequestState {
   Outcome own_error(record::Cause cause, int status, std::string_view text);
   void run_finished_hooks(Outcome& outcome);
   void send(const Outcome& outcome);
-  void recycle();
+  void refused();
+  /// Answered by plain means: what decide() would look at besides is not there.
+  bool simply_answered() const {
+    return !has_more_ && !flags.connection_abort && !chain.failed() && response.answered() &&
+           !response.streaming() && !exchange->started();
+  }
+  void recycle() {
+    chain.reset();
+    response.reset();
+    body = request_id = {};
+    recovery = nullptr;
+    deadline = Instant::max();
+    flags = {};
+    if (has_more_) reset_extras();
+    next_free = free_states;
+    free_states = this;
+  }
+  void conclude_fully();
+  void reset_extras();
+
+  Extras extras_;
+  bool has_more_ = false;
 };
 
-/// This thread's free states.
-RequestState& lease_state();
-void give_back(RequestState& state);
+inline void Chain::run() {
+  index_ = 0;
+  if (may_wait_) {
+    run_waiting();
+    return;
+  }
+  const std::span handlers = handlers_;
+  try {
+    for (std::size_t i = 0; i < handlers.size(); i = static_cast<std::size_t>(++index_)) {
+      handlers[i]->call_plain(state_.context);
+    }
+  } catch (...) {
+    error_ = std::current_exception();
+    abort();
+  }
+  state_.conclude();
+}
 
 }  // namespace finack::route

@@ -65,140 +65,69 @@ std::string_view type_of(std::string_view file_name) {
 }
 
 std::string& Response::begin_buffered(int status, std::string_view content_type) {
-  drop_body();
-  status_ = status;
-  body_ = Body::buffered;
-  set_type(content_type);
-  buffer_.clear();
+  begin(status, Body::buffered, content_type);
+  facts_.used = Used::large;
+  clear_buffer(buffer_);
   return buffer_;
 }
 
-void Response::set_view(int status, std::string_view content_type, std::string_view bytes) {
-  drop_body();
-  status_ = status;
-  body_ = Body::view;
-  set_type(content_type);
-  view_ = bytes;
-}
-
 void Response::set_owned(int status, std::string_view content_type, std::string&& bytes) {
-  drop_body();
-  status_ = status;
-  body_ = Body::owned;
-  set_type(content_type);
+  begin(status, Body::owned, content_type);
+  facts_.used = Used::large;
   owned_ = std::move(bytes);
 }
 
 void Response::set_file(int status, std::string_view content_type, Fd file, std::uint64_t bytes) {
-  drop_body();
-  status_ = status;
-  body_ = Body::file;
-  set_type(content_type);
+  begin(status, Body::file, content_type);
+  facts_.used = Used::large;
   file_ = std::move(file);
-  file_bytes_ = bytes;
+  length_ = bytes;
 }
 
-void Response::set_stream(int status, std::string_view content_type) {
-  drop_body();
-  status_ = status;
-  streaming_ = true;
-  set_type(content_type);
+void Response::set_stream(int status, std::string_view content_type, std::uint64_t content_length) {
+  begin(status, Body::none, content_type);
+  facts_.streaming = true;
+  length_ = content_length;
 }
 
-void Response::drop_body() {
-  body_ = Body::none;
-  streaming_ = false;
-  type_.clear();
-  view_ = {};
-  if (file_) file_.reset();
-}
-
-std::string_view Response::field_name(const Field& f) const {
-  return std::string_view(field_bytes_).substr(f.name_begin, f.name_bytes);
-}
-
-void Response::append(std::string_view name, std::string_view value, bool trailer) {
-  fields_.push_back({static_cast<std::uint32_t>(field_bytes_.size()),
-                     static_cast<std::uint32_t>(name.size()),
-                     static_cast<std::uint32_t>(value.size()), trailer});
-  field_bytes_.append(name).append(value);
-}
+void Response::drop_body() { begin(facts_.status, Body::none, {}); }
 
 void Response::set_header(std::string_view name, std::string_view value) {
   if (same_name(name, "content-type")) {
-    set_type(value);
-    return;
+    type_ = keep(value);
+  } else {
+    set_kept_header(keep(name), value.empty() ? value : keep(value));
   }
-  std::erase_if(fields_,
-                [&](const Field& f) { return !f.trailer && same_name(field_name(f), name); });
-  if (!value.empty()) append(name, value, false);
 }
 
-void Response::add_header(std::string_view name, std::string_view value) {
-  append(name, value, false);
+void Response::remove_header(std::string_view name) {
+  std::erase_if(headers_, [name](const http::Header& h) { return same_name(h.name, name); });
 }
 
-void Response::add_trailer(std::string_view name, std::string_view value) {
-  append(name, value, true);
-}
+void Response::drop_file() { file_.reset(); }
 
-http::ResponseHead Response::head(bool trailers) {
-  views_.clear();
-  for (const Field& f : fields_) {
-    if (f.trailer != trailers) continue;
-    const std::string_view all = field_bytes_;
-    views_.push_back({all.substr(f.name_begin, f.name_bytes),
-                      all.substr(f.name_begin + f.name_bytes, f.value_bytes)});
+bool Response::send_other(http::Exchange& exchange, std::string_view exception) {
+  if (facts_.body == Body::buffered) {
+    return exchange.respond(head(buffer_.size(), exception), buffer_);
   }
-  http::ResponseHead out;
-  out.status = status_;
-  out.content_type = type_;
-  out.headers = views_;
-  out.close = close_;
-  out.cause = cause_;
-  return out;
-}
-
-bool Response::send(http::Exchange& exchange, std::string_view exception) {
-  http::ResponseHead out = head(false);
-  out.exception = exception;
-  switch (body_) {
-    case Body::none:
-      out.content_length = 0;
-      return exchange.respond(out, {});
-    case Body::buffered:
-      out.content_length = buffer_.size();
-      return exchange.respond(out, buffer_);
-    case Body::view:
-      out.content_length = view_.size();
-      return exchange.respond(out, view_);
-    case Body::owned:
-      out.content_length = owned_.size();
-      return exchange.respond_owned(out, std::move(owned_));
-    case Body::file:
-      out.content_length = file_bytes_;
-      return exchange.respond_file(out, file_.take(), 0, file_bytes_);
+  if (facts_.body == Body::owned) {
+    return exchange.respond_owned(head(owned_.size(), exception), std::move(owned_));
   }
-  return false;
+  return exchange.respond_file(head(length_, exception), file_.take(), 0, length_);
 }
 
-bool Response::start(http::Exchange& exchange) { return exchange.start(head(false)); }
+bool Response::start(http::Exchange& exchange) { return exchange.start(head(length_, {})); }
 
-void Response::finish(http::Exchange& exchange) {
-  head(true);
-  exchange.finish(views_);
+void Response::grow_buffer(std::size_t bytes) {
+  if (bytes > kKeptCapacity) facts_.used = Used::large;
+  buffer_.resize(bytes);
 }
 
-void Response::reset() {
-  drop_body();
-  status_ = 0;
-  close_ = false;
-  cause_ = record::Cause::unknown;
-  clear_buffer(buffer_);
+void Response::reset_large() {
+  file_.reset();
+  trailers_.clear();
+  if (buffer_.capacity() > kKeptCapacity) std::string().swap(buffer_);
   clear_buffer(owned_);
-  clear_buffer(field_bytes_);
-  fields_.clear();
-  views_.clear();
 }
 
 }  // namespace finack::route

@@ -15,8 +15,8 @@ struct Route {
   std::vector<std::string> param_names;
   HandlerList owned;                             ///< Keeps the callables alive.
   std::vector<const HandlerFunction*> handlers;  ///< Middleware first; what the chain runs.
-  bool gather_body = true;   ///< The last handler is no coroutine: it gets the whole body.
-  bool needs_slots = false;  ///< A handler may wait.
+  bool gather_body = true;  ///< The last handler is no coroutine: it gets the whole body.
+  bool may_wait = false;    ///< A handler is a coroutine or blocking.
 };
 
 }  // namespace finack::route

@@ -11,6 +11,9 @@ namespace finack::route {
 
 /// Static text, then either the end of a route or one of three ways on.
 struct RouteTree::Node {
+  /// The child whose text `rest` (not empty) begins with.
+  const Node* child_for(std::string_view rest) const;
+
   std::string prefix;
   std::string first_bytes;  ///< Of the children, in their order.
   std::vector<std::unique_ptr<Node>> children;
@@ -136,12 +139,14 @@ void RouteTree::add(const Route& route) {
         break;
       case Piece::Kind::param:
         node = &insert_param(*node, piece.text, route);
+        has_params_ = true;
         break;
       case Piece::Kind::wildcard:
         if (node->wildcard != nullptr) {
           conflict(route, node->wildcard->label.pattern, "both match the same paths");
         }
         node->wildcard = &route;
+        has_params_ = true;
         ++count_;
         return;
     }
@@ -151,40 +156,58 @@ void RouteTree::add(const Route& route) {
   }
   node->route = &route;
   ++count_;
+  if (route.param_names.empty()) exact_.add(route.label.pattern, route);
 }
 
-const Route* RouteTree::find(std::string_view path, Params& params) const {
-  params.count = 0;
-  return match(*root_, path, 0, params);
-}
-
-// Recursive, but only as deep as the longest pattern has nodes.
-const Route* RouteTree::match(const Node& node, std::string_view path, std::size_t at,
-                              Params& params) const {
-  if (at < path.size()) {
-    const std::size_t i = node.first_bytes.find(path[at]);
-    if (i != std::string::npos) {
-      const Node& child = *node.children[i];
-      if (path.substr(at).starts_with(child.prefix)) {
-        const Route* found = match(child, path, at + child.prefix.size(), params);
-        if (found != nullptr) return found;
-      }
-    }
-    if (node.param != nullptr && path[at] != '/') {
-      const std::size_t end = std::min(path.find('/', at), path.size());
-      params.values[params.count++] = path.substr(at, end - at);
-      const Route* found = match(*node.param, path, end, params);
-      if (found != nullptr) return found;
-      --params.count;
-    }
-  } else if (node.route != nullptr) {
-    return node.route;
-  }
-  if (node.wildcard != nullptr) {
-    params.values[params.count++] = path.substr(at - 1);
-    return node.wildcard;
+const RouteTree::Node* RouteTree::Node::child_for(std::string_view rest) const {
+  for (std::size_t i = 0; i < first_bytes.size(); ++i) {
+    if (first_bytes[i] != rest[0]) continue;
+    const Node& child = *children[i];
+    const bool fits = rest.size() >= child.prefix.size() &&
+                      same_text(rest.data(), child.prefix.data(), child.prefix.size());
+    return fits ? &child : nullptr;
   }
   return nullptr;
+}
+
+// Recursive only where static text and a :param both go on: no deeper than the longest pattern has
+// parameters. What a failed branch leaves to is the last wildcard passed, or that fork.
+const Route* RouteTree::match(const Node* node, std::string_view path, std::size_t at,
+                              Params& params) const {
+  const Route* wildcard = nullptr;
+  std::size_t wildcard_at = 0;
+  std::size_t wildcard_count = 0;
+  while (node != nullptr) {
+    if (node->wildcard != nullptr) {
+      wildcard = node->wildcard;
+      wildcard_at = at - 1;
+      wildcard_count = params.count;
+    }
+    if (at == path.size()) {
+      if (node->route != nullptr) return node->route;
+      break;
+    }
+    const Node* child = node->child_for(path.substr(at));
+    if (node->param == nullptr || path[at] == '/') {
+      if (child != nullptr) at += child->prefix.size();
+      node = child;
+      continue;
+    }
+    if (child != nullptr) {
+      const std::size_t count = params.count;
+      const Route* found = match(child, path, at + child->prefix.size(), params);
+      if (found != nullptr) return found;
+      params.count = count;
+    }
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    params.values[params.count++] = path.substr(at, end - at);
+    node = node->param.get();
+    at = end;
+  }
+  if (wildcard == nullptr) return nullptr;
+  params.count = wildcard_count;
+  params.values[params.count++] = path.substr(wildcard_at);
+  return wildcard;
 }
 
 }  // namespace finack::route

@@ -34,7 +34,9 @@ class Answer {
 /// Starts the streamed answer where needed and writes. Throws when a header was refused.
 http::WriteState write_now(RequestState& s, std::string_view bytes) {
   if (!s.exchange->started()) {
-    if (!s.response.streaming()) s.response.set_stream(200, "application/octet-stream");
+    if (!s.response.streaming()) {
+      s.response.set_stream(200, "application/octet-stream", http::ResponseHead::kChunked);
+    }
     if (!s.response.start(*s.exchange)) {
       if (s.exchange->left()) return http::WriteState::gone;
       throw std::invalid_argument("a response header was refused");
@@ -48,7 +50,7 @@ http::WriteState write_now(RequestState& s, std::string_view bytes) {
 // Sleep.
 
 Context::Sleep Context::sleep(Nanos d) { return Sleep(s_, d); }
-bool Context::Sleep::await_ready() { return s_.timed_out || s_.exchange->left(); }
+bool Context::Sleep::await_ready() { return s_.flags.timed_out || s_.exchange->left(); }
 void Context::Sleep::await_suspend(std::coroutine_handle<> h) {
   arm(h);
   s_.wait_for(WaitKind::sleep, *this);
@@ -61,7 +63,7 @@ void Context::Sleep::await_resume() { s_.check_stopped(); }
 
 Context::ReadBody Context::read_body() { return ReadBody(s_); }
 bool Context::ReadBody::await_ready() {
-  if (s_.timed_out) return true;
+  if (s_.flags.timed_out) return true;
   s_.last_read = s_.exchange->read_body();
   return s_.last_read.kind != http::BodyRead::Kind::wait;
 }
@@ -71,7 +73,7 @@ void Context::ReadBody::await_suspend(std::coroutine_handle<> h) {
   s_.read_when_ready();
 }
 std::optional<std::string_view> Context::ReadBody::await_resume() {
-  if (s_.timed_out) throw deadline_passed();
+  if (s_.flags.timed_out) throw deadline_passed();
   switch (s_.last_read.kind) {
     case http::BodyRead::Kind::chunk:
       return s_.last_read.bytes;
@@ -83,18 +85,18 @@ std::optional<std::string_view> Context::ReadBody::await_resume() {
 }
 
 Task<std::string_view> Context::read_all(std::uint64_t limit) {
-  if (s_.gathered) co_return s_.body;
+  if (s_.flags.gathered) co_return s_.body;
   const http::RequestHead& head = request();
   if (head.framing == http::Framing::length && head.content_length > limit) throw body_over_limit();
   if (head.framing != http::Framing::none && !s_.exchange->body_at_hand(s_.body)) {
     while (const auto piece = co_await read_body()) {
-      if (s_.body_buffer.size() + piece->size() > limit) throw body_over_limit();
-      s_.body_buffer.append(*piece);
+      if (s_.more().body_buffer.size() + piece->size() > limit) throw body_over_limit();
+      s_.more().body_buffer.append(*piece);
     }
-    s_.body = s_.body_buffer;
+    s_.body = s_.more().body_buffer;
   }
   if (s_.body.size() > limit) throw body_over_limit();
-  s_.gathered = true;
+  s_.flags.gathered = true;
   co_return s_.body;
 }
 
@@ -102,7 +104,7 @@ Task<std::string_view> Context::read_all(std::uint64_t limit) {
 
 Context::Write Context::write(std::string_view bytes) { return Write(s_, bytes); }
 bool Context::Write::await_ready() {
-  if (s_.timed_out) return true;
+  if (s_.flags.timed_out) return true;
   state_ = write_now(s_, bytes_);
   return state_ != http::WriteState::wait;
 }
@@ -110,16 +112,16 @@ void Context::Write::await_suspend(std::coroutine_handle<> h) {
   arm(h);
   s_.wait_for(WaitKind::write, *this);
   s_.exchange->on_write_ready([s = &s_] {
-    if (s->wait_kind == WaitKind::write) s->wake();
+    if (s->flags.wait_kind == WaitKind::write) s->wake();
   });
 }
 void Context::Write::await_resume() {
   if (state_ == http::WriteState::gone) throw client_left(s_.exchange->left());
-  if (state_ == http::WriteState::wait || s_.timed_out) s_.check_stopped();
+  if (state_ == http::WriteState::wait || s_.flags.timed_out) s_.check_stopped();
 }
 
 void Context::write_wait(std::string_view bytes) {
-  if (!s_.on_pool) throw std::logic_error("write_wait() outside a blocking handler");
+  if (!s_.flags.on_pool) throw std::logic_error("write_wait() outside a blocking handler");
   Answer<http::WriteState> answer;
   s_.exchange->post([s = &s_, bytes, &answer] {
     auto state = http::WriteState::gone;
@@ -142,13 +144,15 @@ void Context::write_wait(std::string_view bytes) {
 // Who is gone, and what time it is: asked on the loop, whatever thread asks.
 
 http::Departure Context::left() {
-  if (!s_.on_pool) return s_.exchange->left();
+  if (!s_.flags.on_pool) return s_.exchange->left();
   Answer<http::Departure> answer;
   s_.exchange->post([s = &s_, &answer] { answer.give(s->exchange->left()); });
   return answer.wait();
 }
 
-Instant Context::now() const { return s_.on_pool ? system_clock().now() : s_.exchange->now(); }
+Instant Context::now() const {
+  return s_.flags.on_pool ? system_clock().now() : s_.exchange->now();
+}
 
 // Next.
 

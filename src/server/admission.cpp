@@ -18,27 +18,30 @@ std::size_t Admission::HostHash::operator()(const Address& host) const {
       std::string_view(reinterpret_cast<const char*>(host.bytes), sizeof host.bytes));
 }
 
+/// Peers of a Unix socket have no address to tell them apart by.
+bool Admission::counts_by_address(const Address& peer) const {
+  return per_address_ != 0 && peer.family != Address::Family::unix_socket;
+}
+
 Admission::Answer Admission::admit(const Address& peer) {
-  const std::uint32_t before = live_.fetch_add(1, std::memory_order_relaxed);
-  if (connections_ != 0 && before >= connections_) {
-    live_.fetch_sub(1, std::memory_order_relaxed);
-    return Answer::full;
-  }
-  if (per_address_ != 0) {
+  // The address first: one that is over its own limit shall not cost others their place.
+  if (counts_by_address(peer)) {
     const std::lock_guard lock(mutex_);
     std::uint32_t& count = by_host_[host_of(peer)];
-    if (count >= per_address_) {
-      live_.fetch_sub(1, std::memory_order_relaxed);
-      return Answer::address_full;
-    }
+    if (count >= per_address_) return Answer::address_full;
     ++count;
+  }
+  const std::uint32_t before = live_.fetch_add(1, std::memory_order_relaxed);
+  if (connections_ != 0 && before >= connections_) {
+    leave(peer);
+    return Answer::full;
   }
   return Answer::admitted;
 }
 
 void Admission::leave(const Address& peer) {
   live_.fetch_sub(1, std::memory_order_relaxed);
-  if (per_address_ == 0) return;
+  if (!counts_by_address(peer)) return;
   const std::lock_guard lock(mutex_);
   const auto at = by_host_.find(host_of(peer));
   if (at != by_host_.end() && --at->second == 0) by_host_.erase(at);

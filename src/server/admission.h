@@ -22,6 +22,8 @@ class Admission {
   std::uint32_t live() const { return live_.load(std::memory_order_relaxed); }
 
  private:
+  bool counts_by_address(const Address& peer) const;
+
   struct HostHash {
     std::size_t operator()(const Address& host) const;
   };

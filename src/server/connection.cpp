@@ -10,6 +10,13 @@ using record::EndedBy;
 using record::How;
 using record::Phase;
 
+namespace {
+
+/// What one connection may send before others get their turn.
+constexpr std::uint64_t kBytesPerTurn = 1024 * 1024;
+
+}  // namespace
+
 Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t listener,
                        std::uint64_t sequence)
     : worker_(worker),
@@ -35,7 +42,7 @@ void Connection::enter(Phase phase) {
   recorder_.note_phase(phase, phase_since_);
 }
 
-// ---- Bytes come in -------------------------------------------------------------------------------
+// ---- Bytes come in ----
 
 void Connection::on_bytes(Buffer chunk) {
   bytes_in_ += chunk.size();
@@ -45,21 +52,21 @@ void Connection::on_bytes(Buffer chunk) {
     active_ = worker_.lease();
     active_->begin(*this);
   }
-  if (active_->discarding_input()) return;
+  if (active_->close().discard) return;
   active_->inbox().append(std::move(chunk));
   active_->on_input();
 }
 
-/// After our FIN the client's bytes are read and dropped, so that no RST of ours eats the response. Bytes
-/// that meet the FIN of an idle connection are a request that was lost to a race.
+/// After our FIN the client's bytes are read and dropped, so that no RST of ours eats the response.
+/// Bytes that meet the FIN of an idle connection are a request that was lost to a race.
 void Connection::discard(Buffer chunk) {
   if (closing_ == nullptr) return;
   closing_->discarded += chunk.size();
   record::Ending& ending = closing_->ending;
-  const bool idle_close = ending.phase == Phase::idle &&
-                          (ending.cause == Cause::timeout_idle ||
-                           ending.cause == Cause::timeout_lifetime ||
-                           ending.cause == Cause::policy_idle_evicted);
+  const bool idle_close =
+      ending.phase == Phase::idle &&
+      (ending.cause == Cause::timeout_idle || ending.cause == Cause::timeout_lifetime ||
+       ending.cause == Cause::policy_idle_evicted);
   if (!idle_close) return;
   ending.cause = Cause::timeout_idle_raced;
   ending.how = How::timeout;
@@ -78,15 +85,17 @@ void Connection::update_reading() {
   }
 }
 
-// ---- Bytes go out --------------------------------------------------------------------------------
+// ---- Bytes go out ----
 
 void Connection::flush() {
-  if (send_pending_ || blocked_ || over_ || active_ == nullptr) return;
+  if (send_pending_ || blocked_ || over_ || closing_ != nullptr || active_ == nullptr) return;
   Outbox& outbox = active_->outbox();
+  const std::uint64_t turn_ends = outbox.sent() + kBytesPerTurn;
   while (!outbox.empty()) {
+    if (outbox.sent() >= turn_ends) return active_->flush_soon();  // others want their turn
     iovec parts[8];
     const std::size_t count = outbox.gather(parts);
-    const bool last = active_->close_wanted() && !active_->busy();
+    const bool last = active_->close().wanted && !active_->busy();
     SendResult result;
     std::size_t offered = 0;
     if (count > 0) {
@@ -99,6 +108,7 @@ void Connection::flush() {
     }
     if (result.kind == SendResult::Kind::pending) {
       send_pending_ = true;
+      active_->sending().start(worker_.loop().now());
       if (active_->responding()) enter(Phase::response);
       return rearm();
     }
@@ -116,7 +126,9 @@ bool Connection::took(const SendResult& result, bool from_file) {
     return false;
   }
   Outbox& outbox = active_->outbox();
-  if (result.bytes == 0 && from_file && !outbox.empty()) {  // the file is shorter than promised
+  if (from_file && result.end.error != 0) {  // the file is shorter than promised, or unreadable
+    outbox.drop();
+    blocked_ = false;
     active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
     return true;
   }
@@ -124,7 +136,7 @@ bool Connection::took(const SendResult& result, bool from_file) {
   recorder_.note_bytes_out(result.bytes);
   outbox.sent(result.bytes);
   const Instant now = worker_.loop().precise_now();
-  active_->times().send_progress = now;
+  active_->sending().start(now);
   if (active_->responding() && (!outbox.empty() || active_->response_incomplete()))
     enter(Phase::response);
   active_->on_handed(now);
@@ -149,9 +161,9 @@ void Connection::on_writable() {
 void Connection::request_done() {
   if (over_ || active_ == nullptr || closing_ != nullptr) return;
   if (active_->busy()) return rearm();
-  if (active_->close_wanted()) {
-    const Verdict verdict = active_->close_verdict();
-    if (active_->must_reset())
+  if (active_->close().wanted) {
+    const Verdict verdict = active_->close().verdict;
+    if (active_->close().must_reset)
       return finalize(make_ending(verdict, active_->close_evidence()), true);
     return begin_close(verdict, active_->close_evidence());
   }
@@ -162,7 +174,8 @@ void Connection::request_done() {
   } else {
     active_->resume_input();
     if (over_) return;
-    if (peer_fin_ && !active_->busy() && phase_ == Phase::head)  // the last pipelined head was cut
+    if (peer_fin_ && !active_->busy() && !active_->close().wanted && phase_ == Phase::head)
+      // The last pipelined head was cut.
       return end({EndedBy::peer, How::fin, Phase::head, Cause::client_head_truncated}, {});
   }
   if (peer_fin_ && active_ == nullptr)
@@ -170,13 +183,13 @@ void Connection::request_done() {
   rearm();
 }
 
-// ---- The peer's end ------------------------------------------------------------------------------
+// ---- The peer's end ----
 
 Facts Connection::facts(std::size_t unacked) const {
   Facts facts = unacked > 0 ? Facts{kUnacked} : Facts{0};
   if (closing_ != nullptr) facts |= kDecidedOk;
   if (active_ == nullptr) return facts;
-  if (active_->decided()) facts |= kDecided;
+  if (active_->close().decided) facts |= kDecided;
   if (active_->body_open()) facts |= kBodyOpen;
   if (active_->close_started()) facts |= kCloseStarted;
   if (!active_->outbox().empty() || active_->response_incomplete()) facts |= kUnsent;
@@ -196,14 +209,15 @@ void Connection::on_end(StreamEnd end_) {
   }
   const std::size_t unacked = stream_.unacknowledged();
   Phase phase = phase_;
-  if (phase == Phase::head && active_ != nullptr && !active_->begun())
-    phase = requests_ == 0 ? Phase::fresh : Phase::idle;  // nothing but empty lines came
   const Facts known = facts(unacked);
+  if (phase == Phase::handling && (known & kBodyOpen) != 0) phase = Phase::body;
   if (end_.kind == EndKind::fin) peer_fin_ = true;
 
   const std::optional<Verdict> verdict = judge(end_.kind, phase, known);
   record::Evidence evidence;
   evidence.error = end_.kind == EndKind::fin || end_.kind == EndKind::rst ? 0 : end_.error;
+  if (verdict && verdict->cause == Cause::client_body_truncated)
+    active_->note_body_progress(evidence);
   if (verdict && verdict->cause == Cause::network_vanished) {
     evidence.found_by = unacked == 0 ? record::FoundBy::keep_alive
                         : worker_.settings().tcp_user_timeout > Nanos{0}
@@ -217,13 +231,13 @@ void Connection::on_end(StreamEnd end_) {
       evidence.linger = ending.evidence.linger;
       ending = make_ending(*verdict, evidence);
     }
-    if (verdict) active_->set_late(*verdict, evidence);
+    if (verdict && active_ != nullptr) active_->set_late(*verdict, evidence);
     return finalize(ending, false);
   }
   if (verdict) return end(*verdict, evidence);
   if (end_.kind == EndKind::fin) return half_closed();
   // A reply of ours was on its way when the client reset: what we had decided stands.
-  finalize(make_ending(active_->close_verdict(), active_->close_evidence()), false);
+  finalize(make_ending(active_->close().verdict, active_->close_evidence()), false);
 }
 
 /// The client finished its direction while we serve it: half-closed, or gone?

@@ -12,7 +12,9 @@
 namespace finack::server {
 
 class Http1Exchange;
+class Outbox;
 class Worker;
+struct RequestTimes;
 
 /// The procedure of closing: the ending that stands unless something worse comes before the last
 /// acknowledgement, and how far the procedure is.
@@ -29,9 +31,9 @@ struct Closing {
 /// May something that happens before the last acknowledgement still replace this cause?
 bool overridable(record::Cause cause);
 
-/// One accepted connection: the only owner of its state, from accept to its one record. Lives in its
-/// worker's slab; everything that only a busy connection needs is leased (Http1Exchange, Closing).
-/// The phase is explicit; enter() is the one place where it changes.
+/// One accepted connection: the only owner of its state, from accept to its one record. Lives in
+/// its worker's slab; everything that only a busy connection needs is leased (Http1Exchange,
+/// Closing). The phase is explicit; enter() is the one place where it changes.
 class Connection final : public StreamObserver, public net::Timer {
  public:
   Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t listener,
@@ -48,14 +50,22 @@ class Connection final : public StreamObserver, public net::Timer {
   void flush();
   /// The exchange has nothing in progress: back to idle, or to the close it wanted.
   void request_done();
-  /// Decides the ending. What happens then (reply, FIN, reset, nothing more) follows from the verdict.
+  /// Decides the ending. What happens then (reply, FIN, reset, nothing more) follows from the
+  /// verdict.
   void end(const Verdict& verdict, const record::Evidence& evidence);
   void rearm();
   void update_reading();
   std::uint32_t next_request() { return ++requests_; }
   std::uint32_t requests() const { return requests_; }
+  void start_rate(RequestTimes& times) const;
+  /// Names a timer's setting and value, as the thing that decided.
+  record::Evidence timer_evidence(record::TimerKind timer) const;
+  /// Keeps memory that a pending send still reads until the stream is closed.
+  void park(Outbox& outbox);
   void note_version(std::uint8_t minor) { http10_ = minor == 0; }
-  void note_response_bytes(std::uint64_t n) { last_response_bytes_ = static_cast<std::uint32_t>(n); }
+  void note_response_bytes(std::uint64_t n) {
+    last_response_bytes_ = static_cast<std::uint32_t>(n);
+  }
   bool peer_finished() const { return peer_fin_; }
   bool past_lifetime() const;
   StreamEnd peek_end() const { return stream_.peek_end(); }
@@ -64,13 +74,16 @@ class Connection final : public StreamObserver, public net::Timer {
   Address local() const;
 
   // For the worker.
-  /// An idle or fresh connection begins to close for `cause` (operator.shutdown, policy.idle_evicted);
-  /// a busy one closes after its response. True if it was idle.
+  /// An idle or fresh connection begins to close for `cause` (operator.shutdown,
+  /// policy.idle_evicted); a busy one closes after its response. True if it was idle.
   bool retire(record::Cause cause);
   /// Ends it at once (timeout.drain, operator.shutdown_forced, operator.killed).
   /// False if its close was already agreed and nothing was lost.
   bool cut(record::Cause cause);
   bool closing() const { return closing_ != nullptr; }
+  /// Its place among the allowed connections went to another one.
+  void give_up_place() { has_place_ = false; }
+  bool has_place() const { return has_place_; }
   Instant phase_since() const { return phase_since_; }
 
   // StreamObserver.
@@ -92,7 +105,6 @@ class Connection final : public StreamObserver, public net::Timer {
   void fire(record::TimerKind timer);
   void fire_idle(record::TimerKind timer);
   void fire_closing();
-  record::Evidence timer_evidence(record::TimerKind timer) const;
 
   void half_closed();
   Facts facts(std::size_t unacked) const;
@@ -122,10 +134,11 @@ class Connection final : public StreamObserver, public net::Timer {
   record::Phase phase_ = record::Phase::accept;
   bool peer_fin_ : 1 = false;
   bool send_pending_ : 1 = false;
-  bool blocked_ : 1 = false;   ///< The window is full: on_writable will come.
+  bool blocked_ : 1 = false;  ///< The window is full: on_writable will come.
   bool paused_ : 1 = false;
-  bool over_ : 1 = false;      ///< Recorded; only on_closed is to come.
+  bool over_ : 1 = false;  ///< Recorded; only on_closed is to come.
   bool http10_ : 1 = false;
+  bool has_place_ : 1 = true;
   record::FlightRecorder recorder_;
 };
 

@@ -56,7 +56,10 @@ void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
     return finalize(make_ending(verdict, evidence), verdict.ended_by != EndedBy::peer);
   if (active_ != nullptr) {
     const int status = reply_status(verdict.cause);
-    if (status != 0 && active_->answer_error(status, verdict, evidence)) return flush();
+    if (status != 0 && active_->answer_error(status, verdict, evidence)) {
+      flush();
+      return rearm();
+    }
     if (active_->response_incomplete() || !active_->outbox().empty())
       return finalize(make_ending(verdict, evidence), true);
   }
@@ -71,8 +74,7 @@ void Connection::begin_close(const Verdict& verdict, const record::Evidence& evi
   closing_->poll = kFirstPoll;
   enter(Phase::flush);
   stream_.shutdown_write();
-  const bool fast = worker_.settings().timeouts.linger == Nanos{0};
-  if (peer_fin_ || fast) {
+  if (peer_fin_ || worker_.settings().timeouts.linger == Nanos{0}) {
     closing_->unacked = stream_.unacknowledged();
     closing_->acked = closing_->unacked == 0;
     if (closing_->acked) return finalize(closing_->ending, false);
@@ -106,7 +108,9 @@ void Connection::fire_closing() {
   record::Ending ending = closing_->ending;
   if (closing_->acked) {
     if (!peer_fin_ && now < closing_->since + timeouts.linger) return rearm();
-    ending.evidence.linger = peer_fin_ ? Linger::fin : Linger::expired;
+    ending.evidence.linger = peer_fin_                       ? Linger::fin
+                             : timeouts.linger == Nanos{0} ? Linger::none
+                                                           : Linger::expired;
     return finalize(ending, false);
   }
   if (timeouts.flush == Nanos{0} || now < closing_->progress_at + timeouts.flush) return rearm();
@@ -117,8 +121,10 @@ void Connection::fire_closing() {
   Verdict late = judge(record::TimerKind::flush, Phase::flush, gone);
   record::Evidence evidence = timer_evidence(record::TimerKind::flush);
   if (gone) evidence.found_by = record::FoundBy::flush;
-  if (ending.cause == Cause::policy_half_close_cancelled)
+  if (ending.cause == Cause::policy_half_close_cancelled) {
+    evidence.certainty = record::Certainty::inferred;
     late = {EndedBy::peer, How::fin, Phase::handling, Cause::client_left_unproved};
+  }
   if (active_ != nullptr) active_->set_late(late, evidence);
   if (overridable(ending.cause)) ending = make_ending(late, evidence);
   finalize(ending, true);
@@ -138,24 +144,28 @@ record::Ending Connection::make_ending(const Verdict& verdict,
     ending.evidence.idle_us = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(worker_.loop().now() - phase_since_)
             .count());
+    if (verdict.how == How::rst && requests_ > 0)
+      ending.evidence.after_response_us = ending.evidence.idle_us;
   }
   return ending;
 }
 
-/// What of everything we owed arrived. A keep-alive connection's earlier responses were read before the
-/// next request came, so only the last one can be in doubt.
+/// What of everything we owed arrived. A keep-alive connection's earlier responses were read before
+/// the next request came, so only the last one can be in doubt.
 Delivered Connection::delivered(std::size_t undelivered) const {
   const bool owed = active_ != nullptr && active_->response_owed();
   if (owed && !active_->response_started()) return Delivered::none;
   if (bytes_out_ == 0 && undelivered == 0) return Delivered::nothing_owed;
+  if (active_ != nullptr && active_->response_cut() && undelivered == 0) return Delivered::partial;
   if (undelivered == 0 && !(active_ != nullptr && active_->response_incomplete()))
     return Delivered::all;
-  const std::uint64_t last = active_ != nullptr ? active_->current_response_bytes()
-                                                : last_response_bytes_;
+  const std::uint64_t last =
+      active_ != nullptr ? active_->current_response_bytes() : last_response_bytes_;
   return undelivered >= last && last > 0 ? Delivered::none : Delivered::partial;
 }
 
-/// The one exit: reads what only a live socket can tell, writes the record, settles the requests, closes.
+/// The one exit: reads what only a live socket can tell, writes the record, settles the requests,
+/// closes.
 void Connection::finalize(const record::Ending& decided, bool reset) {
   if (over_) return;
   over_ = true;
@@ -165,8 +175,12 @@ void Connection::finalize(const record::Ending& decided, bool reset) {
       active_ != nullptr ? static_cast<std::size_t>(active_->outbox().bytes()) : 0;
   ending.undelivered_bytes = unacked + unsent;
   ending.delivered = delivered(unacked + unsent);
-  if (unacked + unsent > 0 && active_ == nullptr && requests_ > 0)
-    ending.evidence.first_unacknowledged_request = requests_;
+  if (unacked + unsent > 0 && requests_ > 0) {
+    const std::uint64_t sent = active_ != nullptr ? active_->outbox().sent() : 0;
+    ending.evidence.first_unacknowledged_request =
+        active_ != nullptr ? active_->first_unacknowledged(sent > unacked ? sent - unacked : 0)
+                           : requests_;
+  }
   if (closing_ != nullptr && closing_->discarded > 0)
     ending.evidence.received_bytes = closing_->discarded;
   write_record(ending);
@@ -203,11 +217,13 @@ void Connection::write_record(const record::Ending& ending) {
   worker_.ledger().finish(std::move(entry_), record);
 }
 
+void Connection::park(Outbox& outbox) {
+  if (send_pending_) worker_.park(this, std::move(outbox));
+}
+
 void Connection::on_closed() { worker_.gone(this); }
 
-record::ConnectionId Connection::id() const {
-  return {worker_.boot(), worker_.index(), sequence_};
-}
+record::ConnectionId Connection::id() const { return {worker_.boot(), worker_.index(), sequence_}; }
 
 Address Connection::local() const {
   const Address& bound = worker_.listener(listener_).local();
@@ -221,7 +237,7 @@ bool Connection::retire(Cause cause) {
     begin_close(verdict, {});
     return true;
   }
-  if (active_ != nullptr) active_->want_close({EndedBy::local, How::fin, Phase::flush, cause});
+  if (active_ != nullptr) active_->want_close({EndedBy::local, How::fin, phase_, cause});
   return false;
 }
 
@@ -230,13 +246,18 @@ bool Connection::cut(Cause cause) {
   if (closing_ != nullptr) {
     record::Ending ending = closing_->ending;
     const bool lost = stream_.unacknowledged() > 0;
-    const Verdict late{EndedBy::local, How::rst, Phase::flush, cause};
-    if (lost && active_ != nullptr) active_->set_late(late, {});
-    if (lost && overridable(ending.cause)) ending = make_ending(late, {});
+    const bool timeout = cause == Cause::timeout_drain;
+    const Verdict late{EndedBy::local, timeout ? How::timeout : How::rst, Phase::flush, cause};
+    const record::Evidence evidence =
+        timeout ? timer_evidence(record::TimerKind::drain) : record::Evidence{};
+    if (lost && active_ != nullptr) active_->set_late(late, evidence);
+    if (lost && overridable(ending.cause)) ending = make_ending(late, evidence);
     finalize(ending, true);
     return lost;
   }
-  end({EndedBy::local, cause == Cause::timeout_drain ? How::timeout : How::rst, phase_, cause}, {});
+  const bool late = cause == Cause::timeout_drain;
+  end({EndedBy::local, late ? How::timeout : How::rst, phase_, cause},
+      late ? timer_evidence(record::TimerKind::drain) : record::Evidence{});
   return true;
 }
 

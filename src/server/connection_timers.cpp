@@ -23,20 +23,34 @@ struct Setting {
 Setting setting_of(TimerKind timer, const Settings& settings) {
   const Timeouts& t = settings.timeouts;
   switch (timer) {
-    case TimerKind::first_byte: return {"timeout-first-byte", t.first_byte};
-    case TimerKind::head: return {"timeout-head", t.head};
-    case TimerKind::min_rate: return {"min-rate", Nanos{0}};
-    case TimerKind::body_idle: return {"timeout-body-idle", t.body_idle};
-    case TimerKind::body_total: return {"timeout-body-total", t.body_total};
-    case TimerKind::handler: return {"timeout-handler", t.handler};
-    case TimerKind::handler_stall: return {"timeout-handler-stall", t.handler_stall};
-    case TimerKind::response_stall: return {"timeout-response-stall", t.response_stall};
-    case TimerKind::response_total: return {"timeout-response-total", t.response_total};
-    case TimerKind::flush: return {"timeout-flush", t.flush};
-    case TimerKind::idle: return {"timeout-idle", t.idle};
-    case TimerKind::lifetime: return {"timeout-lifetime", t.lifetime};
-    case TimerKind::drain: return {"timeout-drain", t.drain};
-    case TimerKind::linger: return {"linger", t.linger};
+    case TimerKind::first_byte:
+      return {"timeout-first-byte", t.first_byte};
+    case TimerKind::head:
+      return {"timeout-head", t.head};
+    case TimerKind::min_rate:
+      return {"min-rate", Nanos{0}};
+    case TimerKind::body_idle:
+      return {"timeout-body-idle", t.body_idle};
+    case TimerKind::body_total:
+      return {"timeout-body-total", t.body_total};
+    case TimerKind::handler:
+      return {"timeout-handler", t.handler};
+    case TimerKind::handler_stall:
+      return {"timeout-handler-stall", t.handler_stall};
+    case TimerKind::response_stall:
+      return {"timeout-response-stall", t.response_stall};
+    case TimerKind::response_total:
+      return {"timeout-response-total", t.response_total};
+    case TimerKind::flush:
+      return {"timeout-flush", t.flush};
+    case TimerKind::idle:
+      return {"timeout-idle", t.idle};
+    case TimerKind::lifetime:
+      return {"timeout-lifetime", t.lifetime};
+    case TimerKind::drain:
+      return {"timeout-drain", t.drain};
+    case TimerKind::linger:
+      return {"linger", t.linger};
   }
   return {"", Nanos{0}};
 }
@@ -68,17 +82,18 @@ Connection::Due Connection::next_due() const {
   const Timeouts& t = worker_.settings().timeouts;
   Due due;
   if (closing_ != nullptr) {
-    if (peer_fin_ && !closing_->acked) {
-      due = {TimerKind::flush, worker_.loop().now() + closing_->poll};
-    } else if (!closing_->acked) {
-      consider(TimerKind::flush, closing_->progress_at, t.flush, due.timer, due.at);
-      consider(TimerKind::linger, closing_->since, t.linger, due.timer, due.at);
-    } else {
-      due = {TimerKind::linger, closing_->since + t.linger};
-    }
+    const Instant now = worker_.loop().now();
+    const Instant linger_ends = closing_->since + t.linger;
+    if (closing_->acked) return {TimerKind::linger, linger_ends};
+    consider(TimerKind::flush, closing_->progress_at, t.flush, due.timer, due.at);
+    // Only the acknowledgement is missing, and the kernel does not always announce it.
+    const Instant look =
+        peer_fin_ || linger_ends <= now ? now + closing_->poll : linger_ends;
+    if (look < due.at) due = {TimerKind::linger, look};
     return due;
   }
-  if (phase_ == Phase::fresh) consider(TimerKind::first_byte, opened_, t.first_byte, due.timer, due.at);
+  if (phase_ == Phase::fresh)
+    consider(TimerKind::first_byte, opened_, t.first_byte, due.timer, due.at);
   if (phase_ == Phase::idle && t.idle != Nanos{0})
     consider(TimerKind::idle, phase_since_, t.idle + t.idle_margin, due.timer, due.at);
   if (phase_ == Phase::idle || phase_ == Phase::fresh)
@@ -90,22 +105,26 @@ Connection::Due Connection::next_due() const {
 void Connection::add_busy_dues(Due& due) const {
   const Settings& settings = worker_.settings();
   const Timeouts& t = settings.timeouts;
-  const Http1Exchange::Times& times = active_->times();
+  const RequestTimes& times = active_->times();
   const auto add = [&due](TimerKind timer, Instant since, Nanos limit) {
     consider(timer, since, limit, due.timer, due.at);
   };
   const bool sending = blocked_ || send_pending_;
   if (phase_ == Phase::head) add(TimerKind::head, times.head_started, t.head);
   if (active_->waits_for_body()) add(TimerKind::body_idle, times.body_waited, t.body_idle);
-  if (active_->body_open()) add(TimerKind::body_total, times.head_done, t.body_total);
+  if (active_->body_unread()) add(TimerKind::body_total, times.head_done, t.body_total);
   if (settings.limits.min_rate > 0 && (phase_ == Phase::head || active_->waits_for_body()))
     add(TimerKind::min_rate, times.rate_since, kRateWindow);
   if (!active_->handler_running() && !sending) return;
   if (!active_->response_started()) add(TimerKind::handler, times.handler_started, t.handler);
-  if (sending) add(TimerKind::response_stall, times.send_progress, t.response_stall);
+  const SendWatch& watch = active_->sending();
+  // Half-way the state of the acknowledgement is noted, to be compared at the end.
+  if (sending)
+    add(TimerKind::response_stall, watch.progress_at,
+        watch.noted ? t.response_stall : t.response_stall / 2);
   if (active_->response_incomplete() && !sending)
     add(TimerKind::handler_stall, times.response_owed, t.handler_stall);
-  if (active_->response_started()) add(TimerKind::response_total, times.response_started, t.response_total);
+  add(TimerKind::response_total, active_->first_response_byte(), t.response_total);
 }
 
 void Connection::rearm() {
@@ -131,7 +150,7 @@ void Connection::fire(TimerKind timer) {
   bool gone = false;
   if (timer == TimerKind::idle || timer == TimerKind::lifetime || timer == TimerKind::first_byte)
     return fire_idle(timer);
-  Http1Exchange::Times& times = active_->times();
+  RequestTimes& times = active_->times();
   if (timer == TimerKind::min_rate) {
     const auto wanted = worker_.settings().limits.min_rate * 5;
     const std::uint64_t got = bytes_in_ - times.rate_bytes;
@@ -139,11 +158,20 @@ void Connection::fire(TimerKind timer) {
     times.rate_bytes = bytes_in_;
     if (got >= wanted) return rearm();
   }
+  if (timer == TimerKind::body_total && !active_->body_open()) {  // here, though not yet read
+    times.head_done = {};
+    return rearm();
+  }
   if (timer == TimerKind::response_stall) {
+    SendWatch& watch = active_->sending();
     const std::size_t unacked = stream_.unacknowledged();
-    if (times.stall_unacked != 0 && unacked < times.stall_unacked) {
-      times.stall_unacked = unacked;
-      times.send_progress = now;
+    if (!watch.noted) {
+      watch.noted = true;
+      watch.unacked = unacked;
+      return rearm();
+    }
+    if (unacked < watch.unacked) {
+      watch.start(now);
       return rearm();
     }
   }
@@ -167,10 +195,20 @@ void Connection::fire_idle(TimerKind timer) {
   worker_.ledger().counters().timer_fired(timer);
   recorder_.note_timer(timer, worker_.loop().now());
   record::Evidence evidence = timer_evidence(timer);
-  const bool gone = phase_ == Phase::idle && stream_.unacknowledged() > 0 &&
-                    peer_gone(stream_.tcp_facts());
+  const bool gone =
+      phase_ == Phase::idle && stream_.unacknowledged() > 0 && peer_gone(stream_.tcp_facts());
   if (gone) evidence.found_by = record::FoundBy::flush;
   end(judge(timer, phase_, gone), evidence);
+}
+
+void Connection::start_rate(RequestTimes& times) const {
+  const Instant now = worker_.loop().now();
+  if (times.rate_since == Instant{}) {
+    times.rate_since = now;
+    times.rate_bytes = bytes_in_;
+  } else {
+    times.rate_since += now - times.rate_paused;  // only the time that we waited counts
+  }
 }
 
 bool Connection::past_lifetime() const {

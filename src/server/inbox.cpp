@@ -4,78 +4,90 @@
 
 namespace finack::server {
 
-void Inbox::append(Buffer chunk) {
-  bytes_ += chunk.size();
-  chunks_.push_back(std::move(chunk));
+namespace {
+constexpr std::size_t kSmall = 4096;
 }
 
-std::string_view Inbox::front() const {
-  if (spill_at_ < spill_.size()) return std::string_view(spill_).substr(spill_at_);
-  return first_ < chunks_.size() ? chunks_[first_].view() : std::string_view();
+void Inbox::append(Buffer chunk) {
+  bytes_ += chunk.size();
+  if (!front_.empty()) {
+    // A client that sends small pieces must not cost us a block for each.
+    Buffer& tail = more_.empty() ? front_ : more_.back();
+    if (const auto room = tail.space(); room.size() >= chunk.size() && chunk.size() <= kSmall) {
+      std::memcpy(room.data(), chunk.view().data(), chunk.size());
+      tail.grow(chunk.size());
+      return;
+    }
+    more_.push_back(std::move(chunk));
+    return;
+  }
+  if (holding_) {
+    held_.push_back(std::move(front_));
+    holding_ = false;
+  }
+  front_ = std::move(chunk);
+}
+
+/// The front piece is exhausted: the next one takes its place.
+void Inbox::advance() {
+  if (more_.empty()) {
+    if (!holding_) front_.release();
+    return;
+  }
+  if (holding_) held_.push_back(std::move(front_));
+  holding_ = false;
+  front_ = std::move(more_.front());
+  more_.erase(more_.begin());
 }
 
 void Inbox::consume(std::size_t n) {
   bytes_ -= n;
-  if (spill_at_ < spill_.size()) {
-    spill_at_ += n;
-    if (spill_at_ == spill_.size() && !holding_spill_) {
-      spill_.clear();
-      spill_at_ = 0;
-    }
+  if (spill_.empty()) {
+    front_.consume(n);
+    if (front_.empty()) advance();
     return;
   }
-  chunks_[first_].consume(n);
-  if (chunks_[first_].empty()) pop_front_chunk();
+  spill_at_ += n;
+  if (spill_at_ < spill_.size()) return;
+  if (!holding_spill_) {
+    spill_.clear();
+    spill_at_ = 0;
+    return;
+  }
+  // Held and exhausted: what comes next must not be hidden behind it.
+  held_spills_.push_back(std::move(spill_));
+  holding_spill_ = false;
+  spill_ = {};
+  spill_at_ = 0;
 }
 
-void Inbox::pop_front_chunk() {
-  if (holding_) {
-    held_.push_back(std::move(chunks_[first_]));
-    holding_ = false;
-  } else {
-    chunks_[first_].release();
-  }
-  if (++first_ == chunks_.size()) {
-    chunks_.clear();
-    first_ = 0;
-  }
-}
-
-void Inbox::join() {
-  while (first_ < chunks_.size()) {
-    const bool spilled = spill_at_ < spill_.size();
-    if (!spilled && first_ + 1 == chunks_.size()) return;
-    if (!spilled) {
+void Inbox::join_more() {
+  if (spill_at_ > 0) spill_.erase(0, std::exchange(spill_at_, 0));
+  while (!more_.empty()) {
+    Buffer& next = more_.front();
+    const auto room = front_.space();
+    if (spill_.empty() && room.size() >= next.size()) {
       // The usual case: a small piece joins a buffer that has room.
-      Buffer& front = chunks_[first_];
-      Buffer& next = chunks_[first_ + 1];
-      if (const auto room = front.space(); room.size() >= next.size()) {
-        std::memcpy(room.data(), next.view().data(), next.size());
-        front.grow(next.size());
-        chunks_.erase(chunks_.begin() + static_cast<std::ptrdiff_t>(first_) + 1);
-        continue;
-      }
+      std::memcpy(room.data(), next.view().data(), next.size());
+      front_.grow(next.size());
+      more_.erase(more_.begin());
+      continue;
     }
-    if (!spilled) {
-      spill_.clear();
-      spill_at_ = 0;
-    }
-    spill_.append(chunks_[first_].view());
-    chunks_[first_].release();
-    if (++first_ == chunks_.size()) {
-      chunks_.clear();
-      first_ = 0;
-    }
+    spill_.append(front_.view());
+    front_ = std::move(next);
+    more_.erase(more_.begin());
+  }
+  if (!spill_.empty()) {
+    spill_.append(front_.view());
+    front_.release();
   }
 }
 
 void Inbox::release_held() {
   holding_ = holding_spill_ = false;
   if (!held_.empty()) held_.clear();
-  if (spill_at_ != 0 && spill_at_ == spill_.size()) {
-    spill_.clear();
-    spill_at_ = 0;
-  }
+  if (!held_spills_.empty()) held_spills_.clear();
+  if (front_.empty()) front_.release();
 }
 
 void Inbox::drop_unread() {
@@ -83,11 +95,11 @@ void Inbox::drop_unread() {
 }
 
 void Inbox::clear() {
-  chunks_.clear();
-  held_.clear();
-  spill_.clear();
-  spill_at_ = first_ = bytes_ = 0;
-  holding_ = holding_spill_ = false;
+  front_.release();
+  if (!more_.empty()) more_.clear();
+  if (!spill_.empty()) spill_.clear();
+  spill_at_ = bytes_ = 0;
+  release_held();
 }
 
 }  // namespace finack::server

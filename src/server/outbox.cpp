@@ -7,81 +7,89 @@
 namespace finack::server {
 
 namespace {
+
+/// A short string lives inside its object, which moves when the vector grows under a pending send.
 constexpr std::size_t kOwnedMinimum = 64;
+/// Parts that were sent are forgotten in batches of more than this.
+constexpr std::size_t kSentParts = 64;
+
+}  // namespace
+
+Outbox::Part& Outbox::add(std::uint64_t bytes) {
+  bytes_ += bytes;
+  queued_ += bytes;
+  return rest_.emplace_back();
 }
 
-char* Outbox::reserve(std::size_t n) {
-  if (first_ < parts_.size()) {
-    const auto room = parts_.back().buffer.space();
+char* Outbox::reserve_more(std::size_t n) {
+  if (!rest_.empty()) {
+    const auto room = rest_.back().buffer.space();
     if (room.size() >= n) return room.data();
   }
   if (n <= pool_.block_size()) {
     if (Buffer fresh = pool_.take()) {
-      parts_.emplace_back().buffer = std::move(fresh);
-      return parts_.back().buffer.space().data();
+      if (!front_ && rest_.empty()) {
+        front_ = std::move(fresh);
+        return front_.space().data();
+      }
+      rest_.emplace_back().buffer = std::move(fresh);
+      return rest_.back().buffer.space().data();
     }
   }
-  reserve_.resize(n);
-  return reserve_.data();
+  scratch_.resize(std::max(n, kOwnedMinimum));
+  return scratch_.data();
 }
 
-void Outbox::commit(std::size_t n) {
-  if (!reserve_.empty()) {
-    reserve_.resize(n);
-    append_owned(std::exchange(reserve_, {}));
-    return;
+void Outbox::commit_more(std::size_t n) {
+  if (!scratch_.empty()) {
+    scratch_.resize(n);
+    return append_owned(std::exchange(scratch_, {}));
   }
-  parts_.back().buffer.grow(n);
+  rest_.back().buffer.grow(n);
   bytes_ += n;
   queued_ += n;
 }
 
 void Outbox::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (first_ == parts_.size() || parts_.back().buffer.space().empty()) {
-      Buffer fresh = pool_.take();
-      if (!fresh) {
-        append_owned(std::string(bytes));
-        return;
-      }
-      parts_.emplace_back().buffer = std::move(fresh);
+    char* out = reserve(1);
+    if (!scratch_.empty()) {
+      scratch_.clear();
+      return append_owned(std::string(bytes));
     }
-    const auto room = parts_.back().buffer.space();
-    const std::size_t n = std::min(room.size(), bytes.size());
-    std::memcpy(room.data(), bytes.data(), n);
-    parts_.back().buffer.grow(n);
-    bytes_ += n;
-    queued_ += n;
+    Buffer& tail = rest_.empty() ? front_ : rest_.back().buffer;
+    const std::size_t n = std::min(tail.space().size(), bytes.size());
+    std::memcpy(out, bytes.data(), n);
+    commit(n);
     bytes.remove_prefix(n);
   }
 }
 
 void Outbox::append_owned(std::string&& bytes) {
   if (bytes.empty()) return;
-  // A short string lives inside its object, which moves when parts_ grows under a pending send.
   if (bytes.size() < kOwnedMinimum) bytes.reserve(kOwnedMinimum);
-  bytes_ += bytes.size();
-  queued_ += bytes.size();
-  Part& part = parts_.emplace_back();
+  Part& part = add(bytes.size());
   part.left = bytes.size();
   part.owned = std::move(bytes);
 }
 
 void Outbox::append_file(Fd file, std::uint64_t offset, std::uint64_t bytes) {
   if (bytes == 0) return;
-  Part& part = parts_.emplace_back();
+  Part& part = add(bytes);
   part.file = std::move(file);
   part.offset = offset;
   part.left = bytes;
-  bytes_ += bytes;
-  queued_ += bytes;
 }
 
 std::size_t Outbox::gather(std::span<iovec> parts) const {
   std::size_t count = 0;
-  for (std::size_t i = first_; i < parts_.size() && count < parts.size(); ++i) {
-    if (parts_[i].file) break;
-    const std::string_view view = parts_[i].view();
+  if (!front_.empty()) {
+    const std::string_view view = front_.view();
+    parts[count++] = {const_cast<char*>(view.data()), view.size()};
+  }
+  for (std::size_t i = first_; i < rest_.size() && count < parts.size(); ++i) {
+    if (rest_[i].file) break;
+    const std::string_view view = rest_[i].view();
     if (view.empty()) continue;
     parts[count++] = {const_cast<char*>(view.data()), view.size()};
   }
@@ -90,16 +98,18 @@ std::size_t Outbox::gather(std::span<iovec> parts) const {
 
 Outbox::FilePart Outbox::file_part() const {
   std::size_t i = first_;
-  while (parts_[i].bytes() == 0) ++i;
-  assert(parts_[i].file);
-  return {parts_[i].file.get(), parts_[i].offset, parts_[i].left};
+  while (rest_[i].bytes() == 0) ++i;
+  assert(rest_[i].file);
+  return {rest_[i].file.get(), rest_[i].offset, rest_[i].left};
 }
 
-void Outbox::sent(std::size_t n) {
-  bytes_ -= n;
+void Outbox::sent_more(std::size_t n) {
+  const std::size_t of_front = std::min(n, front_.size());
+  front_.consume(of_front);
+  n -= of_front;
   while (n > 0) {
-    Part& part = parts_[first_];
-    const std::size_t step = static_cast<std::size_t>(std::min<std::uint64_t>(n, part.bytes()));
+    Part& part = rest_[first_];
+    const auto step = static_cast<std::size_t>(std::min<std::uint64_t>(n, part.bytes()));
     if (part.buffer) {
       part.buffer.consume(step);
     } else {
@@ -107,34 +117,33 @@ void Outbox::sent(std::size_t n) {
       part.left -= step;
     }
     n -= step;
-    if (part.bytes() == 0) pop_sent();
+    if (part.bytes() > 0) break;
+    rest_[first_++] = Part{};
   }
-  if (bytes_ == 0) {
-    parts_.clear();
-    first_ = 0;
+  if (bytes_ > 0) {
+    if (first_ > kSentParts && first_ > rest_.size() / 2) {
+      rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+    return;
   }
-}
-
-void Outbox::pop_sent() {
-  parts_[first_] = Part{};
-  if (++first_ == parts_.size()) {
-    parts_.clear();
-    first_ = 0;
-  }
-}
-
-std::uint64_t Outbox::drop() {
-  const std::uint64_t dropped = bytes_;
-  parts_.clear();
+  rest_.clear();
   first_ = 0;
+  front_.rewind();
+}
+
+void Outbox::drop() {
+  rest_.clear();
+  first_ = 0;
+  if (front_) front_.rewind();
   queued_ -= bytes_;
   bytes_ = 0;
-  return dropped;
 }
 
 void Outbox::reset() {
-  parts_.clear();
-  reserve_.clear();
+  if (!rest_.empty()) rest_.clear();
+  if (!scratch_.empty()) scratch_.clear();
+  front_.release();
   first_ = 0;
   bytes_ = queued_ = 0;
 }

@@ -13,8 +13,9 @@
 
 namespace finack::server {
 
-/// Response bytes that the kernel has not taken yet, in order: leased buffers, strings taken over
-/// without a copy, and parts of files.
+/// Response bytes that the kernel has not taken yet, in order. Nearly always they fit one leased
+/// buffer; behind it stand further buffers, strings taken over without a copy, and parts of files.
+/// Memory that gather() named stays where it is until sent() or reset().
 class Outbox {
  public:
   explicit Outbox(BufferPool& pool) : pool_(pool) {}
@@ -27,10 +28,20 @@ class Outbox {
   /// Bytes ever taken by the kernel since reset.
   std::uint64_t sent() const { return queued_ - bytes_; }
 
-  /// Contiguous room for at least n bytes, to be followed by commit. n is at most the block size unless
-  /// the pool is exhausted, when the heap serves.
-  char* reserve(std::size_t n);
-  void commit(std::size_t n);
+  /// Contiguous room for at least n bytes, to be followed by commit.
+  char* reserve(std::size_t n) {
+    if (rest_.empty()) {
+      const auto room = front_.space();
+      if (room.size() >= n) return room.data();
+    }
+    return reserve_more(n);
+  }
+  void commit(std::size_t n) {
+    if (!rest_.empty() || !scratch_.empty()) return commit_more(n);
+    front_.grow(n);
+    bytes_ += n;
+    queued_ += n;
+  }
   void append(std::string_view bytes);
   void append_owned(std::string&& bytes);
   void append_file(Fd file, std::uint64_t offset, std::uint64_t bytes);
@@ -45,9 +56,14 @@ class Outbox {
   /// The file part at the front; only when gather() said 0 and the outbox is not empty.
   FilePart file_part() const;
   /// The kernel took n bytes of the front.
-  void sent(std::size_t n);
-  /// Forgets what is not sent, and returns how many bytes that were.
-  std::uint64_t drop();
+  void sent(std::size_t n) {
+    bytes_ -= n;
+    if (!rest_.empty()) return sent_more(n);
+    front_.consume(n);
+    if (bytes_ == 0) front_.rewind();
+  }
+  /// Forgets what is not sent.
+  void drop();
   void reset();
 
  private:
@@ -62,14 +78,18 @@ class Outbox {
     }
     std::uint64_t bytes() const { return buffer ? buffer.size() : left; }
   };
-  void pop_sent();
+  char* reserve_more(std::size_t n);
+  void commit_more(std::size_t n);
+  void sent_more(std::size_t n);
+  Part& add(std::uint64_t bytes);
 
   BufferPool& pool_;
-  std::vector<Part> parts_;  // [first_, end) are live
+  Buffer front_;
+  std::vector<Part> rest_;  ///< Behind front_; [first_, end) are live.
   std::size_t first_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t queued_ = 0;
-  std::string reserve_;  // when the pool has no block
+  std::string scratch_;  ///< Room given out by reserve when no block serves.
 };
 
 }  // namespace finack::server

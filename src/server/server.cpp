@@ -101,6 +101,12 @@ std::uint64_t Server::join() {
   return cut;
 }
 
+std::size_t Server::stuck_handlers() const {
+  std::size_t stuck = 0;
+  for (const auto& worker : workers_) stuck += worker->stuck_handlers();
+  return stuck;
+}
+
 std::vector<record::Ring*> Server::rings() {
   std::vector<record::Ring*> rings;
   for (const auto& ring : rings_) rings.push_back(ring.get());

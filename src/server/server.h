@@ -14,8 +14,8 @@
 
 namespace finack::server {
 
-/// A set of workers that serve the same listeners with one handler. start() makes their threads; drain()
-/// and force() may be called from any thread; join() waits for the end.
+/// A set of workers that serve the same listeners with one handler. start() makes their threads;
+/// drain() and force() may be called from any thread; join() waits for the end.
 class Server {
  public:
   struct Options {
@@ -57,6 +57,8 @@ class Server {
   bool finished() const;
   /// Waits for all workers. Returns how many connections had to be cut.
   std::uint64_t join();
+  /// After join(): handlers that ignored their stop and still run. The server must then outlive them.
+  std::size_t stuck_handlers() const;
 
  private:
   Server(Options options, http::Handler& handler);

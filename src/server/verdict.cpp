@@ -21,8 +21,8 @@ constexpr std::uint32_t kServing = bit(Phase::body) | bit(Phase::queue) | bit(Ph
 
 enum class At : std::uint8_t { here, handling, response, nothing };
 
-/// One rule: when `ends` and `phases` match, all bits of `need` and none of `forbid` are set. The first
-/// that matches wins. `at` says in which phase the deciding event happened.
+/// One rule: when `ends` and `phases` match, all bits of `need` and none of `forbid` are set. The
+/// first that matches wins. `at` says in which phase the deciding event happened.
 struct Rule {
   std::uint32_t ends;
   std::uint32_t phases;
@@ -60,7 +60,8 @@ constexpr auto kRules = std::to_array<Rule>({
     {kReset, bit(Phase::head), 0, 0, EndedBy::peer, How::rst, Cause::client_head_truncated,
      At::here},
 
-    // Before the request's framed end, whatever we were doing, unless a closing response had started.
+    // Before the request's framed end, whatever we were doing, unless a closing response had
+    // started.
     {bit(EndKind::fin), kServing, kBodyOpen, kCloseStarted, EndedBy::peer, How::fin,
      Cause::client_body_truncated, At::here},
     {kReset, kServing, kBodyOpen, kCloseStarted, EndedBy::peer, How::rst,
@@ -74,6 +75,9 @@ constexpr auto kRules = std::to_array<Rule>({
     {kReset, bit(Phase::response), kFinReceiving, 0, EndedBy::peer, How::fin,
      Cause::client_left_receiving, At::here},
 
+    // A closing answer went out before the body ended: its cause stands.
+    nothing(kReset, kServing, kBodyOpen | kCloseStarted, 0),
+
     // While we work for the client.
     {kReset, bit(Phase::queue), 0, 0, EndedBy::peer, How::rst, Cause::client_left_queued, At::here},
     {kReset, bit(Phase::body) | bit(Phase::handling), 0, 0, EndedBy::peer, How::rst,
@@ -86,8 +90,8 @@ constexpr auto kRules = std::to_array<Rule>({
     {kReset, bit(Phase::idle), kUnacked, 0, EndedBy::peer, How::rst, Cause::client_left_flush,
      At::here},
     {kReset, bit(Phase::idle), 0, 0, EndedBy::peer, How::rst, Cause::client_reset_idle, At::here},
-    {bit(EndKind::fin), bit(Phase::idle), 0, 0, EndedBy::peer, How::fin,
-     Cause::ok_peer_closed_idle, At::here},
+    {bit(EndKind::fin), bit(Phase::idle), 0, 0, EndedBy::peer, How::fin, Cause::ok_peer_closed_idle,
+     At::here},
 
     // A FIN while we serve may be a half-close: it decides nothing yet.
     nothing(bit(EndKind::fin), kServing, 0, 0),

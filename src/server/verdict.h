@@ -10,14 +10,14 @@ namespace finack::server {
 
 /// What is known of a connection and its request when something ends. Bits of a Facts word.
 enum Fact : std::uint32_t {
-  kBodyOpen = 1U << 0,        ///< The request's framed end has not been received.
-  kCloseStarted = 1U << 1,    ///< A final response with Connection: close has started.
-  kFinHandling = 1U << 2,     ///< The client's FIN was seen before the first response byte.
-  kFinReceiving = 1U << 3,    ///< The client's FIN was seen after it.
-  kUnsent = 1U << 4,          ///< Response bytes are still with us.
-  kUnacked = 1U << 5,         ///< The kernel holds bytes that the client has not acknowledged.
-  kDecided = 1U << 6,         ///< A cause other than ok.* has been decided already.
-  kDecidedOk = 1U << 7,       ///< An ok.* ending is pending on the last acknowledgement.
+  kBodyOpen = 1U << 0,      ///< The request's framed end has not been received.
+  kCloseStarted = 1U << 1,  ///< A final response with Connection: close has started.
+  kFinHandling = 1U << 2,   ///< The client's FIN was seen before the first response byte.
+  kFinReceiving = 1U << 3,  ///< The client's FIN was seen after it.
+  kUnsent = 1U << 4,        ///< Response bytes are still with us.
+  kUnacked = 1U << 5,       ///< The kernel holds bytes that the client has not acknowledged.
+  kDecided = 1U << 6,       ///< A cause other than ok.* has been decided already.
+  kDecidedOk = 1U << 7,     ///< An ok.* ending is pending on the last acknowledgement.
 };
 using Facts = std::uint32_t;
 
@@ -29,15 +29,17 @@ struct Verdict {
   record::Cause cause;
 };
 
-/// The precedence rules of docs/endings.md ("which cause wins") for what the stream reports. nullopt: it
-/// decides nothing (a half-close to look into, an agreed close, or evidence for an earlier verdict).
+/// The precedence rules of docs/endings.md ("which cause wins") for what the stream reports.
+/// nullopt: it decides nothing (a half-close to look into, an agreed close, or evidence for an
+/// earlier verdict).
 std::optional<Verdict> judge(EndKind end, record::Phase phase, Facts facts);
 
 /// The verdict of a timer that fired; `gone` when the kernel shows that nothing is acknowledged any
 /// more, so that the peer and not its slowness is the cause.
 Verdict judge(record::TimerKind timer, record::Phase phase, bool gone);
 
-/// Slow or gone, by what the kernel says of a live socket (docs/endings.md, "what the kernel tells").
+/// Slow or gone, by what the kernel says of a live socket (docs/endings.md, "what the kernel
+/// tells").
 bool peer_gone(const TcpFacts& facts);
 
 }  // namespace finack::server

@@ -36,8 +36,8 @@ void Watchdog::run() {
   }
 }
 
-/// A loop that turns, or that runs no handler, is well. One that has run a handler of the same turn for
-/// longer than the limit is reported once.
+/// A loop that turns, or that runs no handler, is well. One that has run a handler of the same turn
+/// for longer than the limit is reported once.
 void Watchdog::look(Worker& worker, Seen& seen, Instant now) {
   const http::RouteLabel* route = worker.running_route();
   const std::uint64_t turns = worker.turns();
@@ -50,8 +50,7 @@ void Watchdog::look(Worker& worker, Seen& seen, Instant now) {
   seen.reported = true;
   worker.post([&worker, route, since = seen.since] { worker.note_blocked(*route, since); });
   fmt::print(stderr, "finack: worker {} is blocked by a handler of {} for more than {} ms\n",
-             worker.index(), route->pattern,
-             std::chrono::duration_cast<Millis>(blocked).count());
+             worker.index(), route->pattern, std::chrono::duration_cast<Millis>(blocked).count());
 }
 
 }  // namespace finack::server

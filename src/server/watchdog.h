@@ -13,8 +13,8 @@ namespace finack::server {
 class Worker;
 
 /// Names the route that keeps a loop from turning for longer than a limit: a thread looks at every
-/// worker a few times per limit, and asks the loop to record finding.loop_blocked when it comes back.
-/// While it is still blocked, a line on standard error says so.
+/// worker a few times per limit, and asks the loop to record finding.loop_blocked when it comes
+/// back. While it is still blocked, a line on standard error says so.
 class Watchdog {
  public:
   Watchdog(std::vector<Worker*> workers, Nanos limit);

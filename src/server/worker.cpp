@@ -17,6 +17,8 @@ constexpr Nanos kDrainTick = std::chrono::milliseconds(50);
 constexpr Nanos kBacklogQuiet = std::chrono::milliseconds(10);
 constexpr Nanos kFreshGrace = std::chrono::seconds(1);
 constexpr std::size_t kSpareExchanges = 1024;
+constexpr std::size_t kEvictionLooks = 1024;  ///< Connections looked at for an idle one.
+constexpr Nanos kOrphanGrace = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -26,8 +28,7 @@ class Worker::Port final : public net::AcceptObserver {
   Port(Worker& worker, std::uint16_t index) : worker_(worker), index_(index) {}
   void listen(net::ListenSockets& sockets, std::uint32_t share) {
     last_ = !sockets.inherited();
-    listener_ =
-        net::Listener::create(*worker_.loop_, sockets.take(share), sockets.shared(), *this);
+    listener_ = net::Listener::create(*worker_.loop_, sockets.take(share), sockets.shared(), *this);
   }
   void drain() {
     if (listener_) listener_->drain(kBacklogQuiet, last_);
@@ -38,13 +39,15 @@ class Worker::Port final : public net::AcceptObserver {
   }
   void on_accept_aborted(int error) override {
     worker_.ledger_.counters().accepts.aborted.add();
-    worker_.refused(index_, {}, {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted},
-                    error, nullptr);
+    worker_.refused(index_, {},
+                    {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted}, error,
+                    nullptr);
   }
   void on_accept_shed(int error, const Address& peer) override {
     worker_.ledger_.counters().accepts.shed.add();
-    worker_.refused(index_, peer, {EndedBy::local, How::fin, Phase::accept, Cause::resource_descriptors},
-                    error, "descriptors");
+    worker_.refused(index_, peer,
+                    {EndedBy::local, How::fin, Phase::accept, Cause::resource_descriptors}, error,
+                    "descriptors");
   }
   void on_drained() override {
     listener_.reset();
@@ -67,8 +70,12 @@ class Worker::DrainTimer final : public net::Timer {
   void again() { worker_.loop_->timers().arm(*this, worker_.loop_->now() + kDrainTick); }
   void on_timer() override {
     const Nanos limit = worker_.settings_.timeouts.drain;
-    if (limit != Nanos{0} && worker_.loop_->now() >= since_ + limit) {
-      worker_.ledger_.counters().timer_fired(record::TimerKind::drain);
+    const Instant now = worker_.loop_->now();
+    if (worker_.forced_) {
+      worker_.cut_all(Cause::operator_shutdown_forced);
+    } else if (limit != Nanos{0} && now >= since_ + limit) {
+      if (worker_.connections_.live() > 0)
+        worker_.ledger_.counters().timer_fired(record::TimerKind::drain);
       worker_.cut_all(Cause::timeout_drain);
     } else {
       worker_.retire_idle();
@@ -123,7 +130,7 @@ void Worker::run() {
   finished_.store(true, std::memory_order_release);
 }
 
-// ---- Connections come and go ---------------------------------------------------------------------
+// ---- Connections come and go ----
 
 void Worker::accepted(std::uint16_t listener, Fd fd, const Address& peer) {
   const Verdict limited{EndedBy::local, How::fin, Phase::accept, Cause::policy_connection_limited};
@@ -134,6 +141,7 @@ void Worker::accepted(std::uint16_t listener, Fd fd, const Address& peer) {
       ledger_.counters().accepts.shed.add();
       return refused(listener, peer, limited, 0, "max-connections-per-address");
     case Admission::Answer::full:
+      // The evicted connection gives up its place now, though its close takes a while.
       if (!evict_one() || admission_.admit(peer) != Admission::Answer::admitted) {
         ledger_.counters().accepts.shed.add();
         return refused(listener, peer, limited, 0, "max-connections");
@@ -178,36 +186,49 @@ void Worker::refused(std::uint16_t listener, const Address& peer, const Verdict&
 /// A slot is needed: of the connections looked at, the one that has been idle longest goes.
 bool Worker::evict_one() {
   Connection* oldest = nullptr;
-  connections_.for_each([&](Connection& connection) {
+  connections_.scan(kEvictionLooks, [&](Connection& connection) {
     if (connection.phase() != Phase::idle || connection.closing()) return;
     if (oldest == nullptr || connection.phase_since() < oldest->phase_since()) oldest = &connection;
   });
   if (oldest == nullptr) return false;
+  admission_.leave(oldest->peer());
+  oldest->give_up_place();
   oldest->retire(Cause::policy_idle_evicted);
   return true;
 }
 
+void Worker::park(const Connection* connection, Outbox&& outbox) {
+  parked_.emplace(connection, std::move(outbox));
+}
+
 void Worker::gone(Connection* connection) {
-  admission_.leave(connection->peer());
+  if (!parked_.empty()) parked_.erase(connection);
+  if (connection->has_place()) admission_.leave(connection->peer());
   connections_.destroy(connection);
 }
 
 Http1Exchange* Worker::lease() {
   if (spare_.empty()) {
-    exchanges_.push_back(std::make_unique<Http1Exchange>(*this));
-    return exchanges_.back().get();
+    ++leased_;
+    return new Http1Exchange(*this);
   }
-  Http1Exchange* exchange = spare_.back();
+  ++leased_;
+  Http1Exchange* exchange = spare_.back().release();
   spare_.pop_back();
   return exchange;
 }
 
 void Worker::give_back(Http1Exchange* exchange) {
+  --leased_;
   exchange->clear();
-  spare_.push_back(exchange);
+  if (spare_.size() < kSpareExchanges) {
+    spare_.emplace_back(exchange);
+  } else {
+    delete exchange;
+  }
 }
 
-// ---- Cached texts --------------------------------------------------------------------------------
+// ---- Cached texts ----
 
 std::string_view Worker::date() {
   const Instant now = loop_->now();
@@ -239,7 +260,7 @@ void Worker::note_blocked(const http::RouteLabel& route, Instant since) {
   ledger_.find(finding);
 }
 
-// ---- The end of serving --------------------------------------------------------------------------
+// ---- The end of serving ----
 
 void Worker::drain() {
   loop_->post([this] { begin_drain(); });
@@ -262,7 +283,8 @@ void Worker::begin_drain() {
   retire_idle();
 }
 
-/// Idle connections close at once; a fresh one gets a moment, because its request may be on the way.
+/// Idle connections close at once; a fresh one gets a moment, because its request may be on the
+/// way.
 void Worker::retire_idle() {
   const Instant now = loop_->now();
   connections_.for_each([&](Connection& connection) {
@@ -285,7 +307,9 @@ void Worker::port_drained() {
 void Worker::stop_when_empty() {
   if (!draining_ || connections_.live() > 0) return;
   if (ports_open_ > 0 && !forced_) return;
-  if (spare_.size() < exchanges_.size() && !forced_) return;  // a handler still works for nobody
+  if (leased_ > 0 && orphans_until_ == Instant{}) orphans_until_ = loop_->now() + kOrphanGrace;
+  if (leased_ > 0 && loop_->now() < orphans_until_) return;  // handlers that work for nobody
+  stuck_.store(leased_, std::memory_order_relaxed);
   loop_->stop();
 }
 

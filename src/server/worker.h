@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "finack/base/slab.h"
@@ -18,7 +19,8 @@
 namespace finack::server {
 
 /// One core's share of a server: its loop, listeners, connections, pools, books and record ring.
-/// Nothing on the request path is shared with other workers. Lives on one thread, which calls run().
+/// Nothing on the request path is shared with other workers. Lives on one thread, which calls
+/// run().
 class Worker {
  public:
   struct Options {
@@ -41,12 +43,15 @@ class Worker {
   void run();
 
   // From any thread.
-  /// Stops accepting, retires idle connections, and ends run() when the last one is gone or `deadline`
-  /// has cut them.
+  /// Stops accepting, retires idle connections, and ends run() when the last one is gone or
+  /// `deadline` has cut them.
   void drain();
   /// Cuts what is left at once.
   void force();
   std::uint64_t cut_connections() const { return cut_.load(std::memory_order_relaxed); }
+  /// Handlers that had not let go when run() ended: they may still use their exchanges and this
+  /// worker, so it must not be destroyed before the process ends.
+  std::size_t stuck_handlers() const { return stuck_.load(std::memory_order_relaxed); }
   bool finished() const { return finished_.load(std::memory_order_acquire); }
   const record::Counters& counters() const { return ledger_.counters(); }
   record::Counters& counters() { return ledger_.counters(); }
@@ -80,6 +85,8 @@ class Worker {
   void give_back(Http1Exchange* exchange);
   Closing* make_closing() { return closings_.make(); }
   void drop(Closing* closing) { closings_.destroy(closing); }
+  /// Keeps `outbox` until `connection` is gone: the kernel still reads its memory.
+  void park(const Connection* connection, Outbox&& outbox);
   /// The connection's stream is closed: destroys it.
   void gone(Connection* connection);
   std::size_t live() const { return connections_.live(); }
@@ -108,8 +115,10 @@ class Worker {
   record::Ledger ledger_;
   Slab<Connection> connections_;
   Slab<Closing> closings_;
-  std::vector<std::unique_ptr<Http1Exchange>> exchanges_;
-  std::vector<Http1Exchange*> spare_;
+  std::vector<std::unique_ptr<Http1Exchange>> spare_;
+  std::size_t leased_ = 0;
+  Instant orphans_until_{};
+  std::unordered_map<const Connection*, Outbox> parked_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::vector<net::ListenSockets*> sockets_;
   std::uint64_t sequence_ = 0;
@@ -122,6 +131,7 @@ class Worker {
   bool forced_ = false;
   std::size_t ports_open_ = 0;
   std::atomic<std::uint64_t> cut_{0};
+  std::atomic<std::size_t> stuck_{0};
   std::atomic<bool> finished_{false};
   std::atomic<const http::RouteLabel*> running_route_{nullptr};
   class DrainTimer;

@@ -60,6 +60,9 @@ constexpr AllowedEnding left_receiving(How how) {
 constexpr AllowedEnding left_flush(Phase phase) {
   return {Cause::client_left_flush, How::rst, phase};
 }
+constexpr AllowedEnding body_short(How how) {
+  return {Cause::app_body_short, how, Phase::response};
+}
 constexpr AllowedEnding refused(Cause cause) { return {cause, How::reply, Phase::head}; }
 
 using enum Behaviour;
@@ -105,8 +108,9 @@ constexpr std::array<Row, kBehaviourCount> kRows = {{
     failing(app_no_reply, "app_no_reply", 2, kClosedIdle,
             {Cause::app_no_reply, How::reply, Phase::handling}),
     row(app_abort, "app_abort", 2, Lines::one, {Cause::app_abort, How::rst, Phase::handling}),
-    row(app_body_short, "app_body_short", 2, Lines::one,
-        {Cause::app_body_short, How::rst, Phase::response}),
+    // The list allows both ways of cutting the response short.
+    either(app_body_short, "app_body_short", 2, Lines::one, body_short(How::rst),
+           body_short(How::fin)),
 }};
 
 constexpr bool in_order() {

@@ -10,9 +10,8 @@ constexpr std::string_view kPing = FINACK_HEAD("GET /ping", "");
 constexpr std::string_view kPingClose = FINACK_HEAD("GET /ping", "Connection: close\r\n");
 constexpr std::string_view kThree =
     FINACK_HEAD("GET /ping", "") FINACK_HEAD("GET /ping?again", "") FINACK_HEAD("GET /json", "");
-constexpr std::string_view kThreeClose =
-    FINACK_HEAD("GET /ping", "") FINACK_HEAD("GET /json", "")
-        FINACK_HEAD("GET /ping", "Connection: close\r\n");
+constexpr std::string_view kThreeClose = FINACK_HEAD("GET /ping", "") FINACK_HEAD("GET /json", "")
+    FINACK_HEAD("GET /ping", "Connection: close\r\n");
 constexpr std::string_view kChunkedHead =
     FINACK_HEAD("POST /echo", "Transfer-Encoding: chunked\r\n");
 constexpr std::string_view kChunks =
@@ -23,11 +22,11 @@ constexpr std::string_view kUpload =
 constexpr std::string_view kSlow = FINACK_HEAD("GET /slow?ms=20000", "");
 constexpr std::string_view kSlowish = FINACK_HEAD("GET /slow?ms=100", "");
 constexpr std::string_view kStream = FINACK_HEAD("GET /stream?n=1000&ms=50", "");
-constexpr std::string_view kBig = FINACK_HEAD("GET /big?kb=8000", "");
+constexpr std::string_view kBig = FINACK_HEAD("GET /big?kb=2000", "");
 constexpr std::string_view kGarbage = "\x16\x03\x01\x02 this is no request\r\n\r\n";
-constexpr std::string_view kSmuggling =
-    FINACK_HEAD("POST /echo", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n")
-        "0\r\n\r\n" FINACK_HEAD("GET /ping", "");
+constexpr std::string_view kSmuggling = FINACK_HEAD(
+    "POST /echo",
+    "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") "0\r\n\r\n" FINACK_HEAD("GET /ping", "");
 constexpr std::string_view kTooLarge =
     FINACK_HEAD("POST /echo", "Content-Length: 1000000000\r\n") "0123456789";
 constexpr std::string_view kPanic = FINACK_HEAD("GET /panic", "");
@@ -73,8 +72,7 @@ constexpr auto kLeftWaitingFin = std::to_array<Step>({send(kSlow), kPause, kClos
 constexpr auto kLeftWaitingRst = std::to_array<Step>({send(kSlow), kPause, kReset});
 constexpr auto kHalfClose =
     std::to_array<Step>({{Act::send_and_fin, kSlowish}, expect(200), kSeeFin, kClose});
-constexpr auto kLeftReceivingFin =
-    std::to_array<Step>({send(kStream), act(Act::read_dry), kClose});
+constexpr auto kLeftReceivingFin = std::to_array<Step>({send(kStream), act(Act::read_dry), kClose});
 constexpr auto kLeftReceivingRst =
     std::to_array<Step>({send(kBig), act(Act::read_dry), kPause, kReset});
 constexpr auto kLeftReceivingUnread = std::to_array<Step>({send(kBig), kNotice, kPause, kClose});
@@ -93,14 +91,12 @@ constexpr auto kShort = std::to_array<Step>({send(kShortBody), act(Act::see_end)
 
 /// In the order of the enumerators.
 constexpr std::array<std::span<const Step>, kBehaviourCount> kScripts = {
-    kAgreed,         kKeepAlive,        kPipelined,        kPipelinedClose,
-    kChunkedEcho,    kSilentFin,        kSilentRst,        kHeadCutFin,
-    kHeadCutRst,     kSecondHeadCut,    kBodyCutFin,       kBodyCutRst,
-    kChunksCutFin,   kChunksCutRst,     kLeftWaitingFin,   kLeftWaitingRst,
-    kHalfClose,      kLeftReceivingFin, kLeftReceivingRst, kLeftReceivingUnread,
-    kUnreadRst,      kUnreadClose,      kUnreadLast,       kMalformed,
-    kSmuggled,       kLarge,            kFailed,           kUnanswered,
-    kAborted,        kShort,
+    kAgreed,         kKeepAlive,   kPipelined,        kPipelinedClose,   kChunkedEcho,
+    kSilentFin,      kSilentRst,   kHeadCutFin,       kHeadCutRst,       kSecondHeadCut,
+    kBodyCutFin,     kBodyCutRst,  kChunksCutFin,     kChunksCutRst,     kLeftWaitingFin,
+    kLeftWaitingRst, kHalfClose,   kLeftReceivingFin, kLeftReceivingRst, kLeftReceivingUnread,
+    kUnreadRst,      kUnreadClose, kUnreadLast,       kMalformed,        kSmuggled,
+    kLarge,          kFailed,      kUnanswered,       kAborted,          kShort,
 };
 
 }  // namespace

@@ -32,7 +32,8 @@ struct Step {
 /// The steps after connect; the last is close or reset.
 std::span<const Step> script(Behaviour behaviour);
 
-/// Needs a small receive buffer, so that a large response cannot be under way whole.
+/// Needs a small receive buffer and short segments, so that the kernels hold only a small part of a
+/// large response, and never all of it.
 bool is_narrow(Behaviour behaviour);
 
 }  // namespace finack::storm

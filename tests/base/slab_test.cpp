@@ -10,7 +10,7 @@ namespace finack {
 namespace {
 
 TEST(Slab, ObjectsStayWhereTheyAre) {
-  Slab<std::string, 4> slab;
+  Slab<std::string, 1024> slab;  // a few places a block, so that it needs several
   std::vector<std::string*> made;
   for (int i = 0; i < 50; ++i) made.push_back(slab.make(std::to_string(i) + std::string(40, '.')));
   EXPECT_EQ(slab.live(), 50u);
@@ -31,6 +31,21 @@ TEST(Slab, TheLastFreedIsReusedFirst) {
   EXPECT_EQ(slab.make(3), a);
   slab.destroy(b);
   slab.destroy(a);
+}
+
+TEST(Slab, ForEachMeetsTheLiveOnesAndMayDestroyThem) {
+  Slab<int, 1024> slab;
+  std::vector<int*> made;
+  for (int i = 0; i < 600; ++i) made.push_back(slab.make(i));
+  for (std::size_t i = 0; i < made.size(); i += 3) slab.destroy(made[i]);
+  std::set<int> met;
+  slab.for_each([&](int& value) {
+    met.insert(value);
+    slab.destroy(&value);
+  });
+  EXPECT_EQ(met.size(), 400u);
+  EXPECT_EQ(met.count(3), 0u);
+  EXPECT_EQ(slab.live(), 0u);
 }
 
 TEST(Slab, DestroysTheObject) {

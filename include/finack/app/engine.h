@@ -11,13 +11,13 @@
 
 namespace finack::app {
 
-/// An application: routes and middleware (route::Engine), the settings of its server, and run(). Register
-/// and set everything first; run() serves until SIGTERM or SIGINT and drains.
+/// An application: routes and middleware (route::Engine), the settings of its server, and run().
+/// Register and set everything first; run() serves until SIGTERM or SIGINT and drains.
 class Engine : public route::Engine {
  public:
   explicit Engine(route::EngineOptions options = {}) : route::Engine(options) {}
-  /// With the middleware most applications want: request ids and recovery. Request lines are not logged
-  /// one by one, because endings are; add route::logger() for those.
+  /// With the middleware most applications want: request ids and recovery. Request lines are not
+  /// logged one by one, because endings are; add route::logger() for those.
   struct Defaults {};
   explicit Engine(Defaults defaults, route::EngineOptions options = {});
 
@@ -32,9 +32,9 @@ class Engine : public route::Engine {
                                     route::MonitorAlert alert = {});
 
   /// Serves on `address` (":8080", "127.0.0.1:8080", "[::1]:8080", "unix:/path", "systemd") until
-  /// SIGTERM or SIGINT, then drains; a second signal cuts what is left. Call it from the main thread: it
-  /// takes these signals over. Returns 0 when every connection ended by itself, 1 when some had to be
-  /// cut, 2 when it could not start (the reason is on standard error).
+  /// SIGTERM or SIGINT, then drains; a second signal cuts what is left. Call it from the main
+  /// thread: it takes these signals over. Returns 0 when every connection ended by itself, 1 when
+  /// some had to be cut, 2 when it could not start (the reason is on standard error).
   int run(std::string_view address);
   /// As process() and settings() say.
   int run();

@@ -48,11 +48,14 @@ class Buffer {
   char* data() { return block_->data + begin_; }
   /// Room behind the valid bytes.
   std::span<char> space() {
-    return block_ ? std::span<char>(block_->data + end_, block_->capacity - end_) : std::span<char>();
+    return block_ ? std::span<char>(block_->data + end_, block_->capacity - end_)
+                  : std::span<char>();
   }
   void consume(std::size_t n) { begin_ += static_cast<std::uint32_t>(n); }
   void grow(std::size_t n) { end_ += static_cast<std::uint32_t>(n); }
   void truncate(std::size_t n) { end_ = begin_ + static_cast<std::uint32_t>(n); }
+  /// Empty again, with all of the block's room.
+  void rewind() { begin_ = end_ = 0; }
   inline void release();
 
  private:

@@ -11,10 +11,10 @@ namespace finack {
 
 /// How one direction, or the whole of a stream, came to its end, as the kernel told it.
 enum class EndKind : std::uint8_t {
-  none,         ///< Still going.
-  fin,          ///< The peer finished its direction; ours still works.
-  rst,          ///< Reset by the peer (ECONNRESET, EPIPE, EPOLLERR).
-  timed_out,    ///< The kernel gave up: retransmissions, keep-alive or TCP_USER_TIMEOUT (ETIMEDOUT).
+  none,       ///< Still going.
+  fin,        ///< The peer finished its direction; ours still works.
+  rst,        ///< Reset by the peer (ECONNRESET, EPIPE, EPOLLERR).
+  timed_out,  ///< The kernel gave up: retransmissions, keep-alive or TCP_USER_TIMEOUT (ETIMEDOUT).
   unreachable,  ///< EHOSTUNREACH, ENETUNREACH and the like.
   killed,       ///< ECONNABORTED: destroyed from outside (`ss -K`).
   truncated,    ///< TLS only: FIN without close_notify.
@@ -31,8 +31,8 @@ struct StreamEnd {
 struct TcpFacts {
   bool valid = false;
   std::uint8_t state = 0;
-  std::uint8_t probes = 0;        ///< Unanswered window or keep-alive probes.
-  std::uint8_t retransmits = 0;   ///< Consecutive, of the segment now waiting.
+  std::uint8_t probes = 0;       ///< Unanswered window or keep-alive probes.
+  std::uint8_t retransmits = 0;  ///< Consecutive, of the segment now waiting.
   std::uint32_t unacked_segments = 0;
   std::uint32_t notsent_bytes = 0;
   std::uint32_t rtt_us = 0;
@@ -44,8 +44,8 @@ struct TcpFacts {
 /// The outcome of one send.
 struct SendResult {
   enum class Kind : std::uint8_t {
-    sent,     ///< `bytes` were taken by the kernel; fewer than offered means: the window is full, and
-              ///< on_writable will come.
+    sent,  ///< `bytes` were taken by the kernel; fewer than offered means: the window is full, and
+           ///< on_writable will come.
     pending,  ///< The backend works on it; the memory must stay valid until on_sent.
     failed    ///< `end` says why; on_end is not called again for it.
   };
@@ -58,11 +58,11 @@ struct SendResult {
 /// thread, never from inside a call the observer itself makes into the stream.
 class StreamObserver {
  public:
-  /// Bytes of the peer, in order. Comes only while reading is on; after on_end(fin) too, when reading
-  /// was paused and bytes waited before the FIN.
+  /// Bytes of the peer, in order. Comes only while reading is on; after on_end(fin) too, when
+  /// reading was paused and bytes waited before the FIN.
   virtual void on_bytes(Buffer chunk) = 0;
-  /// The peer's direction (fin) or the whole stream ended. At most twice: fin, then something worse.
-  /// Comes also while reading is paused, and with unread data in the queue.
+  /// The peer's direction (fin) or the whole stream ended. At most twice: fin, then something
+  /// worse. Comes also while reading is paused, and with unread data in the queue.
   virtual void on_end(StreamEnd end) = 0;
   /// A pending send is complete (result.kind is sent or failed).
   virtual void on_sent(SendResult result) = 0;
@@ -83,19 +83,20 @@ class ByteStream {
  public:
   virtual ~ByteStream() = default;
 
-  /// Starts delivering to `observer`. The read side stays armed until close: FIN and RST are seen at
-  /// once, also while paused.
+  /// Starts delivering to `observer`. The read side stays armed until close: FIN and RST are seen
+  /// at once, also while paused.
   virtual void start(StreamObserver& observer) = 0;
   /// Back-pressure: stop taking bytes; on_end still comes.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
 
-  /// Sends the bytes of `parts` (at most 8). One send at a time: not again before `sent` or on_sent.
-  /// `more` holds the last segment back for the FIN or for bytes about to follow (MSG_MORE).
+  /// Sends the bytes of `parts` (at most 8). One send at a time: not again before `sent` or
+  /// on_sent. `more` holds the last segment back for the FIN or for bytes about to follow
+  /// (MSG_MORE).
   virtual SendResult send(std::span<const iovec> parts, bool more) = 0;
   /// As send, from a file descriptor at `offset`. A file that ends early or cannot be read reports
-  /// sent, bytes = 0 and end.error = ENODATA or the read's errno; the stream is unharmed. (bytes = 0
-  /// with no error is a full window, as with send.)
+  /// sent, bytes = 0 and end.error = ENODATA or the read's errno; the stream is unharmed. (bytes =
+  /// 0 with no error is a full window, as with send.)
   virtual SendResult send_file(int file, std::uint64_t offset, std::size_t bytes) = 0;
   /// Our FIN: nothing is sent after it.
   virtual void shutdown_write() = 0;

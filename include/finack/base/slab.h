@@ -10,8 +10,8 @@
 
 namespace finack {
 
-/// Objects of one type in aligned blocks that never move; freed places are reused, the last one first.
-/// One thread. Objects still live when the slab dies are not destroyed: their owner must.
+/// Objects of one type in aligned blocks that never move; freed places are reused, the last one
+/// first. One thread. Objects still live when the slab dies are not destroyed: their owner must.
 template <class T, std::size_t kBlockBytes = 64 * 1024>
 class Slab {
  public:
@@ -39,14 +39,26 @@ class Slab {
   }
   std::size_t live() const { return live_; }
 
-  /// Calls fn for every live object. fn may destroy the one it is given, and make others, which it may or
-  /// may not meet.
+  /// Calls fn for every live object. fn may destroy the one it is given, and make others, which it
+  /// may or may not meet.
   template <class Fn>
   void for_each(Fn fn) {
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       Block& block = *blocks_[b];
       for (std::size_t i = 0; i < kPlaces; ++i)
         if (block.live[i]) fn(*std::launder(reinterpret_cast<T*>(&block.places[i])));
+    }
+  }
+
+  /// As for_each, but at most `count` places of those that come after where the last scan ended.
+  template <class Fn>
+  void scan(std::size_t count, Fn fn) {
+    const std::size_t all = blocks_.size() * kPlaces;
+    for (std::size_t n = count < all ? count : all; n > 0; --n) {
+      if (scan_at_ >= all) scan_at_ = 0;
+      Block& block = *blocks_[scan_at_ / kPlaces];
+      const std::size_t i = scan_at_++ % kPlaces;
+      if (block.live[i]) fn(*std::launder(reinterpret_cast<T*>(&block.places[i])));
     }
   }
 
@@ -86,6 +98,7 @@ class Slab {
   std::vector<std::unique_ptr<Block, FreeBlock>> blocks_;
   Place* free_ = nullptr;
   std::size_t live_ = 0;
+  std::size_t scan_at_ = 0;
 };
 
 }  // namespace finack

@@ -15,7 +15,8 @@
 
 namespace finack::http {
 
-/// A route as endings, metrics and the watchdog name it. Owned by the engine, outlives all exchanges.
+/// A route as endings, metrics and the watchdog name it. Owned by the engine, outlives all
+/// exchanges.
 struct RouteLabel {
   std::string pattern;  ///< "/users/:id"
 };
@@ -40,16 +41,16 @@ enum class WriteState : std::uint8_t {
 
 /// A response head. Views need to live only during the call.
 struct ResponseHead {
-  int status = 200;                       ///< 200..599
-  std::string_view reason;                ///< "" : the standard phrase.
-  std::string_view content_type;          ///< "" : no header.
-  std::span<const Header> headers;        ///< Names and values are checked: a bad one fails start().
+  int status = 200;                 ///< 200..599
+  std::string_view reason;          ///< "" : the standard phrase.
+  std::string_view content_type;    ///< "" : no header.
+  std::span<const Header> headers;  ///< Names and values are checked: a bad one fails start().
   std::uint64_t content_length = kChunked;  ///< kChunked: chunked, or close-delimited to HTTP/1.0.
-  bool close = false;                     ///< Ask for Connection: close after this response.
+  bool close = false;                       ///< Ask for Connection: close after this response.
   /// What the request ends with when this response goes out whole and the answer is an error of our
   /// own: policy.no_route, app.failed, timeout.handler … unknown: ok.completed.
   record::Cause cause = record::Cause::unknown;
-  std::string_view exception;             ///< What the handler threw, for the record.
+  std::string_view exception;  ///< What the handler threw, for the record.
   static constexpr std::uint64_t kChunked = ~std::uint64_t{0};
 };
 
@@ -61,9 +62,9 @@ struct Departure {
   explicit operator bool() const { return cause != record::Cause::unknown; }
 };
 
-/// One request and its response, whatever the protocol version. Lives on one loop thread; only post()
-/// may be called from others. It exists until its handler has called finish() or abort(); after
-/// either, the handler must not touch it again. The two directions are independent.
+/// One request and its response, whatever the protocol version. Lives on one loop thread; only
+/// post() may be called from others. It exists until its handler has called finish() or abort();
+/// after either, the handler must not touch it again. The two directions are independent.
 class Exchange {
  public:
   using Callback = std::move_only_function<void()>;
@@ -99,11 +100,11 @@ class Exchange {
   virtual bool start(const ResponseHead& head) = 0;
   virtual WriteState write(std::string_view bytes) = 0;
   virtual void on_write_ready(Callback) = 0;
-  /// Ends the response. Fewer bytes than Content-Length promised: app.body_short; more: app.body_over.
-  /// respond*() finish by themselves.
+  /// Ends the response. Fewer bytes than Content-Length promised: app.body_short; more:
+  /// app.body_over. respond*() finish by themselves.
   virtual void finish(std::span<const Header> trailers = {}) = 0;
-  /// Ends the request for `cause` (app.abort, app.failed, app.no_reply …): answers with the status that
-  /// belongs to the cause when no response has started, else cuts the response visibly.
+  /// Ends the request for `cause` (app.abort, app.failed, app.no_reply …): answers with the status
+  /// that belongs to the cause when no response has started, else cuts the response visibly.
   virtual void abort(record::Cause cause, std::string_view exception = {}) = 0;
   virtual bool started() const = 0;
 
@@ -111,7 +112,8 @@ class Exchange {
   /// Calls back after `d` on the loop, or earlier when the client leaves. One at a time: a second
   /// call replaces the first, whose callback is destroyed without a call.
   virtual void sleep(Nanos d, Callback) = 0;
-  /// Runs `fn` on this exchange's loop; from any thread. The exchange must be kept alive by its handler.
+  /// Runs `fn` on this exchange's loop; from any thread. The exchange must be kept alive by its
+  /// handler.
   virtual void post(Callback fn) = 0;
   virtual Instant now() const = 0;
   virtual std::stop_token stop_token() = 0;
@@ -123,7 +125,8 @@ class Exchange {
   virtual void set_request_id(std::string_view id) = 0;
 };
 
-/// What the server calls with every request; the one way into route, gateway and admin. Must not throw.
+/// What the server calls with every request; the one way into route, gateway and admin. Must not
+/// throw.
 class Handler {
  public:
   virtual ~Handler() = default;

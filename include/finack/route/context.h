@@ -148,8 +148,12 @@ class Context {
   }
 
   // Streaming, time, leaving.
-  /// Begins a streamed answer; head goes out with the first write (or flush_head).
-  void stream(std::string_view content_type, int status = 200);
+  /// Begins a streamed answer; its head goes out with the first write, or when the chain has
+  /// finished. With `content_length` it has that Content-Length: writing fewer bytes ends the
+  /// request with app.body_short, more with app.body_over. Without: chunked, or until the close
+  /// towards HTTP/1.0 clients.
+  void stream(std::string_view content_type, int status = 200,
+              std::optional<std::uint64_t> content_length = {});
   /// co_await c.write(bytes): returns when more may be written (back-pressure). Throws client_left.
   class Write;
   Write write(std::string_view bytes);

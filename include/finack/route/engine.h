@@ -43,14 +43,17 @@ class Engine : public RouterGroup, public http::Handler {
 
   /// Handlers for requests without a route (default: 404) and for known paths with another method
   /// (default: 405; Allow is set before they run). The engine's middleware runs before them.
+  /// Plain and blocking handlers here have the whole body, as those of routes.
   template <class... Fn>
   void no_route(Fn&&... fn) {
+    static_assert(sizeof...(Fn) > 0, "no_route needs a handler");
     HandlerList list;
     (list.push_back(std::make_shared<HandlerFunction>(std::forward<Fn>(fn))), ...);
     set_no_route(std::move(list));
   }
   template <class... Fn>
   void no_method(Fn&&... fn) {
+    static_assert(sizeof...(Fn) > 0, "no_method needs a handler");
     HandlerList list;
     (list.push_back(std::make_shared<HandlerFunction>(std::forward<Fn>(fn))), ...);
     set_no_method(std::move(list));

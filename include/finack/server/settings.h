@@ -16,16 +16,18 @@ struct Timeouts {
   Nanos body_idle = std::chrono::seconds(30);   ///< we wait for body bytes · each byte · complete
   Nanos body_total{0};                          ///< head complete · – · body complete
   Nanos handler{0};                             ///< handler starts · – · first response byte
-  Nanos handler_stall = std::chrono::seconds(60);   ///< response started, handler owes bytes · each byte
+  Nanos handler_stall =
+      std::chrono::seconds(60);  ///< response started, handler owes bytes · each byte
   Nanos response_stall = std::chrono::seconds(30);  ///< bytes wait for the window · progress · sent
   Nanos response_total{0};                          ///< first response byte · – · last handed over
-  Nanos flush = std::chrono::seconds(10);           ///< closing, unacknowledged · progress · all acked
-  Nanos idle = std::chrono::seconds(75);            ///< response done · – · next byte
-  Nanos idle_margin = std::chrono::seconds(1);      ///< we close this much after the advertised idle
-  Nanos lifetime{0};                                ///< budget of a connection
-  Nanos drain = std::chrono::seconds(30);           ///< budget of a drain
+  Nanos flush = std::chrono::seconds(10);       ///< closing, unacknowledged · progress · all acked
+  Nanos idle = std::chrono::seconds(75);        ///< response done · – · next byte
+  Nanos idle_margin = std::chrono::seconds(1);  ///< we close this much after the advertised idle
+  Nanos lifetime{0};                            ///< budget of a connection
+  Nanos drain = std::chrono::seconds(30);       ///< budget of a drain
   Nanos drain_delay{0};  ///< between readiness going false and listeners stopping
-  Nanos linger = std::chrono::seconds(5);  ///< how long we discard what a peer still sends after our FIN
+  Nanos linger =
+      std::chrono::seconds(5);  ///< how long we discard what a peer still sends after our FIN
 };
 
 struct Limits {
@@ -37,21 +39,22 @@ struct Limits {
   std::size_t trailer_bytes = 8 * 1024;
   std::uint32_t requests_per_connection = 0;  ///< 0: no limit.
   std::uint32_t connections = 100'000;        ///< In all, over all workers; 0: no limit.
-  std::uint32_t connections_per_address = 0;  ///< Per client address, over all workers; 0: no limit.
+  std::uint32_t connections_per_address =
+      0;  ///< Per client address, over all workers; 0: no limit.
   std::size_t write_buffer_bytes = 256 * 1024;  ///< Response bytes held per request before `wait`.
-  std::size_t read_buffer_bytes = 256 * 1024;   ///< Unread request bytes held before reading pauses.
+  std::size_t read_buffer_bytes = 256 * 1024;  ///< Unread request bytes held before reading pauses.
 };
 
-/// What a client's FIN means while its handler runs: ask the kernel by an interim 100, take it for a
-/// full close, or serve on and let the response be the proof.
+/// What a client's FIN means while its handler runs: ask the kernel by an interim 100, take it for
+/// a full close, or serve on and let the response be the proof.
 enum class HalfClose : std::uint8_t { probe, cancel, tolerate };
 
 struct Settings {
   Timeouts timeouts;
   Limits limits;
   HalfClose client_half_close = HalfClose::probe;
-  Nanos tcp_keepalive = std::chrono::seconds(60);  ///< Idle time before probes; 0: off.
-  Nanos tcp_user_timeout{0};                       ///< 0: the system's.
+  Nanos tcp_keepalive = std::chrono::seconds(60);      ///< Idle time before probes; 0: off.
+  Nanos tcp_user_timeout{0};                           ///< 0: the system's.
   Nanos loop_blocked = std::chrono::milliseconds(50);  ///< The watchdog's limit; 0: off.
   int backlog = 4096;
   bool keep_alive_header = true;  ///< Send `Keep-Alive: timeout=…, max=…`.

@@ -17,18 +17,24 @@ std::function<void(Stage&)> refused(std::string bytes, int status) {
   };
 }
 
+/// Lingering belongs to the connection; its request was over with the answer.
+Row with_linger(Row expected) {
+  expected.evidence.emplace_back("linger", "fin");
+  return expected;
+}
+
 Case refusal(std::string name, std::string bytes, int status, std::string phase, std::string cause,
              std::string reason, std::vector<std::string> flags = {}) {
   const Row expected =
       row("local", "reply", phase, cause, cause == "policy.smuggling" ? "fault" : "notice", "all")
           .with("reason", std::move(reason))
-          .with("linger", "fin")
+
           .answered(status);
   return {std::move(name),
           {{cause, phase, "reply"}},
           std::move(flags),
           refused(std::move(bytes), status),
-          {{expected, {expected}}}};
+          {{with_linger(expected), {expected}}}};
 }
 
 std::string head(std::string_view lines) {

@@ -15,6 +15,7 @@ namespace {
 constexpr Millis kBound = std::chrono::seconds(20);
 /// From the end of the act to the last record; what is left serves to stop the server.
 constexpr Millis kPatience = std::chrono::seconds(14);
+constexpr Millis kStopBound = std::chrono::seconds(5);
 
 /// The static expectations of the case and those that its act added.
 std::vector<Expected> expectations(const Case& what, const Stage& stage) {
@@ -66,9 +67,10 @@ void check_books(std::vector<std::string>& out, const MetricsPage& page,
   }
 }
 
+/// Stops the server as an operator would; one that does not stop is killed, and that is a failure.
 void stop(Stage& stage, const Case& what, std::vector<std::string>& out) {
   if (!stage.stopping()) stage.signal(SIGTERM);
-  const int status = stage.server().wait_exit(stage.deadline());
+  const int status = stage.server().wait_exit(stage.deadline().within(kStopBound));
   if (status == what.exit_status) return;
   out.push_back(fmt::format("    exit status {} expected, got {}", what.exit_status, status));
   out.push_back(stage.server().standard_error());
@@ -101,8 +103,12 @@ void perform(const Case& what, const RunOptions& options, Outcome& outcome) {
     check_books(outcome.lines, MetricsPage(fetch_metrics(server.admin_port(), deadline)), expected,
                 what.peerless);
   }
-  if (deadline.passed()) server.signal(SIGKILL);
-  if (!deadline.passed()) stop(stage, what, outcome.lines);
+  try {
+    stop(stage, what, outcome.lines);
+  } catch (const Failure& failure) {
+    outcome.lines.push_back(fmt::format("    {}", failure.what()));
+    server.signal(SIGKILL);
+  }
   for (std::string& line :
        compare(read_records(server.records_path()), expected, what.peerless, stage.peers())) {
     outcome.lines.push_back(std::move(line));

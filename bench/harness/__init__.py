@@ -1,0 +1,1 @@
+"""Parts of the benchmark harness; bench/run.py puts them together."""

@@ -1,0 +1,132 @@
+"""What is counted and not timed: instructions, system calls, memory. Each server stands alone."""
+import glob
+import os
+import re
+import signal
+import shutil
+import subprocess
+import time
+
+from .pairs import finished, load_command
+from .servers import LOAD_CORE, MissingError, pin
+
+FEW, MANY = 1000, 6000
+
+
+def need(program):
+    if shutil.which(program) is None:
+        raise MissingError(f"{program} is not installed")
+
+
+def load(fleet, server, **options):
+    process = subprocess.Popen(load_command(fleet, server, **options), text=True,
+                               stdout=subprocess.PIPE, preexec_fn=pin(LOAD_CORE))
+    return finished(process)[0]
+
+
+def callgrind_totals(fleet, make, requests, options):
+    """User instructions of a whole run, of all threads, under callgrind."""
+    base = os.path.join(fleet.directory, "callgrind.out")
+    for path in glob.glob(base + "*"):
+        os.remove(path)
+    wrapper = ["valgrind", "--tool=callgrind", "--separate-threads=yes",
+               f"--callgrind-out-file={base}"]
+    with make(wrapper=wrapper, core=None) as server:
+        load(fleet, server, requests=requests, **options)
+    total = 0
+    for path in glob.glob(base + "*"):
+        with open(path) as file:
+            found = re.findall(r"^totals: (\d+)", file.read(), re.MULTILINE)
+        total += sum(int(number) for number in found)
+    return total
+
+
+def instructions_per_request(fleet, make, **options):
+    """The difference between MANY and FEW requests, so that start and stop do not count."""
+    need("valgrind")
+    few = callgrind_totals(fleet, make, FEW, options)
+    many = callgrind_totals(fleet, make, MANY, options)
+    return (many - few) / (MANY - FEW)
+
+
+def traced(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return re.search(r"^TracerPid:\s*([1-9]\d*)", file.read(), re.MULTILINE) is not None
+
+
+def system_calls_per_request(fleet, make, requests=5000, **options):
+    """Calls of all threads for each request, by name, from strace. {"all": ...} is their sum."""
+    need("strace")
+    path = os.path.join(fleet.directory, "strace.out")
+    with make() as server:
+        pid = server.pids[-1]
+        # Allocations and registrations of the first requests do not count.
+        load(fleet, server, requests=500, **options)
+        tracer = subprocess.Popen(["strace", "-f", "-c", "-o", path, "-p", str(pid)],
+                                  stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 10
+            tasks = f"/proc/{pid}/task"
+            while not all(traced(task) for task in os.listdir(tasks)):
+                if tracer.poll() is not None or time.monotonic() > deadline:
+                    raise MissingError("strace may not attach here")
+                time.sleep(0.05)
+            load(fleet, server, requests=requests, **options)
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait()
+    calls = {}
+    with open(path) as file:
+        for line in file:
+            row = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", line)
+            if row and row[2] != "total":
+                calls[row[2]] = int(row[1]) / requests
+    return {"all": sum(calls.values()), **calls}
+
+
+def user_memory(pid):
+    """(resident, private and dirty) bytes."""
+    sizes = {}
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        for line in file:
+            row = re.match(r"(\w+):\s+(\d+) kB", line)
+            if row:
+                sizes[row[1]] = int(row[2]) * 1024
+    return sizes["Rss"], sizes["Private_Dirty"]
+
+
+def settled_memory(pid):
+    """Read until two readings agree: pages may still be given back."""
+    before = user_memory(pid)
+    for _ in range(20):
+        time.sleep(0.2)
+        now = user_memory(pid)
+        if now == before:
+            break
+        before = now
+    return before
+
+
+def bytes_per_idle_connection(fleet, make, few=1000, many=10000):
+    """Growth of user memory from `few` to `many` idle connections that have each been served."""
+    with make() as server:
+        pid = server.pids[-1]
+        load(fleet, server, seconds=1, connections=64)  # fills the pools
+        command = load_command(fleet, server, mode="idle", connections=few)
+        holder = subprocess.Popen(command, text=True, stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, preexec_fn=pin(LOAD_CORE))
+        try:
+            seen = []
+            for count in (few, many):
+                if count != few:
+                    holder.stdin.write(f"{count}\n")
+                    holder.stdin.flush()
+                if not holder.stdout.readline():
+                    raise RuntimeError(f"{server.name}: {count} connections could not be opened")
+                seen.append(settled_memory(pid))
+        finally:
+            holder.stdin.close()
+            holder.wait()
+            holder.stdout.close()
+    resident, dirty = ((b - a) / (many - few) for a, b in zip(*seen))
+    return {"resident": resident, "private_dirty": dirty}

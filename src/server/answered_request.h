@@ -1,0 +1,37 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "finack/base/clock.h"
+#include "finack/http/exchange.h"
+#include "finack/record/ledger.h"
+#include "server/verdict.h"
+
+namespace finack::server {
+
+/// A request whose response is complete on our side and which waits for the kernel to take it, or,
+/// at a closing connection, for the client to acknowledge it. Views point into the exchange's
+/// inbox.
+struct AnsweredRequest {
+  record::RequestEntry entry;
+  Instant started;
+  Instant first_byte{};     ///< When the kernel took the first byte; epoch: not yet.
+  Instant handed{};  ///< When the kernel took the last byte; epoch: not yet.
+  std::uint64_t begin = 0;  ///< Offsets of the response in the outbox.
+  std::uint64_t end = 0;
+  std::uint64_t body_in = 0;
+  std::uint32_t number = 0;
+  std::uint16_t status = 0;
+  bool cut = false;  ///< Less was sent than the response's framing promised.
+  std::optional<Verdict> verdict;  ///< Where it is not ok.completed.
+  record::Evidence evidence;
+  std::string_view method;
+  std::string_view target;
+  const http::RouteLabel* route = nullptr;
+  std::string exception;
+  std::string request_id;
+};
+
+}  // namespace finack::server

@@ -1,0 +1,233 @@
+// What is recorded of requests: when they are complete, and when their connection ends first.
+#include <algorithm>
+
+#include "server/connection.h"
+#include "server/http1_exchange.h"
+#include "server/worker.h"
+
+namespace finack::server {
+
+using record::Cause;
+using record::Delivered;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+
+namespace {
+
+constexpr Verdict kCompleted{EndedBy::local, How::none, Phase::flush, Cause::ok_completed};
+
+void apply(const Verdict& verdict, record::Ending& ending) {
+  ending.ended_by = verdict.ended_by;
+  ending.how = verdict.how;
+  ending.phase = verdict.phase;
+  ending.cause = verdict.cause;
+  ending.severity = record::info(verdict.cause).severity;
+}
+
+}  // namespace
+
+void Http1Exchange::set_late(const Verdict& verdict, const record::Evidence& evidence) {
+  late_ = verdict;
+  late_evidence_ = evidence;
+}
+
+std::uint64_t Http1Exchange::current_response_bytes() const {
+  if (r_.response != Response::none) return outbox_.queued() - r_.response_begin;
+  return answered_.empty() ? 0 : answered_.back().end - answered_.back().begin;
+}
+
+/// Takes what the records need of the request in progress.
+AnsweredRequest Http1Exchange::describe() {
+  AnsweredRequest request;
+  request.entry = std::move(entry_);
+  request.started = r_.times.head_started;
+  request.first_byte = r_.times.response_started;
+  request.end = outbox_.queued();
+  request.begin = r_.response == Response::none ? request.end : r_.response_begin;
+  request.body_in = r_.body_bytes;
+  request.number = number_;
+  request.status = r_.status;
+  request.cut = r_.response == Response::broken;
+  request.verdict = r_.verdict;
+  if (!r_.verdict && close_.wanted && close_.verdict.cause == Cause::ok_half_close_served)
+    request.verdict = close_.verdict;
+  if (r_.has_evidence) request.evidence = evidence_;
+  request.method = head_.method_name;
+  request.target = head_.target;
+  request.route = r_.route;
+  if (!exception_.empty()) request.exception = std::move(exception_);
+  if (!request_id_.empty()) request.request_id = std::move(request_id_);
+  return request;
+}
+
+/// Puts the answered request behind the others, to make room for the next.
+void Http1Exchange::file_answer() {
+  if (r_.stage != Stage::answered) return;
+  answered_.push_back(describe());
+  reset_request();
+}
+
+/// The kernel took bytes. What is complete is settled, unless the connection closes behind it, when
+/// the acknowledgement is waited for.
+void Http1Exchange::on_handed(Instant now) {
+  const std::uint64_t sent = outbox_.sent();
+  if (r_.response != Response::none && r_.times.response_started == Instant{} &&
+      sent > r_.response_begin)
+    r_.times.response_started = now;
+  if (r_.stage == Stage::answered && answered_.empty() && outbox_.empty() && !close_.wanted) {
+    settle_current(now);
+  } else {
+    file_answer();
+    std::size_t settled = 0;
+    for (AnsweredRequest& request : answered_) {
+      if (request.first_byte == Instant{} && sent > request.begin) request.first_byte = now;
+      if (request.end > sent) break;
+      if (request.handed == Instant{}) request.handed = now;
+      if (close_.wanted && !busy() && &request == &answered_.back()) break;
+      settle(request, ending_of(request, request.end, false), now);
+      ++settled;
+    }
+    answered_.erase(answered_.begin(), answered_.begin() + static_cast<std::ptrdiff_t>(settled));
+  }
+  if (outbox_.empty()) r_.times.response_owed = now;
+  if (write_ready_ && writer_may_go_on()) wake(write_ready_);
+}
+
+/// The usual request: answered, taken whole, and nothing to say about it.
+void Http1Exchange::settle_current(Instant now) {
+  if (r_.verdict || worker_.ledger().wants_completed()) {
+    AnsweredRequest request = describe();
+    settle_wanted(request, ending_of(request, request.end, false), now);
+  } else {
+    const std::uint64_t bytes_out = outbox_.queued() - r_.response_begin;
+    connection_->note_response_bytes(bytes_out);
+    worker_.ledger().finish_completed(std::move(entry_), now - r_.times.head_started,
+                                      r_.times.response_started - r_.times.head_started,
+                                      r_.body_bytes, bytes_out, r_.status);
+  }
+  reset_request();
+}
+
+/// A request's ending: its own verdict, or ok.completed unless its response was lost.
+record::Ending Http1Exchange::ending_of(const AnsweredRequest& request, std::uint64_t acked_to,
+                                        bool asked) const {
+  record::Ending ending;
+  const bool lost = asked && acked_to < request.end;
+  if (lost && late_ && (!request.verdict || overridable(request.verdict->cause))) {
+    apply(*late_, ending);
+    ending.evidence = late_evidence_;
+  } else {
+    apply(request.verdict.value_or(kCompleted), ending);
+    ending.evidence = request.evidence;
+  }
+  ending.evidence.request = request.number;
+  ending.undelivered_bytes = lost ? request.end - std::max(acked_to, request.begin) : 0;
+  ending.delivered = request.status == 0        ? Delivered::none
+                     : request.cut && !lost     ? Delivered::partial
+                     : !asked                   ? Delivered::handed
+                     : !lost                    ? Delivered::all
+                     : acked_to > request.begin ? Delivered::partial
+                                                : Delivered::none;
+  return ending;
+}
+
+void Http1Exchange::settle(AnsweredRequest& request, const record::Ending& ending, Instant now) {
+  record::Ledger& ledger = worker_.ledger();
+  if (ending.cause != Cause::ok_completed || ledger.wants_completed())
+    return settle_wanted(request, ending, now);
+  const std::uint64_t bytes_out = request.end - request.begin;
+  if (connection_ != nullptr) connection_->note_response_bytes(bytes_out);
+  const Nanos ttfb =
+      request.first_byte == Instant{} ? Nanos{-1} : request.first_byte - request.started;
+  const Instant done = request.handed == Instant{} ? now : request.handed;
+  ledger.finish_completed(std::move(request.entry), done - request.started, ttfb, request.body_in,
+                          bytes_out, request.status);
+}
+
+void Http1Exchange::settle_wanted(AnsweredRequest& request, const record::Ending& ending,
+                                  Instant now) {
+  record::RequestRecord record;
+  record.connection = connection();
+  record.number = request.number;
+  record.purpose = worker_.purpose();
+  record.method = request.method;
+  record.target = request.target;
+  record.route = request.route != nullptr ? std::string_view(request.route->pattern) : "";
+  record.exception = request.exception;
+  record.request_id = request.request_id;
+  record.status = request.status;
+  record.started = worker_.wall(request.started);
+  record.duration = (request.handed == Instant{} ? now : request.handed) - request.started;
+  record.time_to_first_byte =
+      request.first_byte == Instant{} ? Nanos{-1} : request.first_byte - request.started;
+  record.bytes_in = request.body_in;
+  record.bytes_out = std::min(request.end, std::max(outbox_.sent(), request.begin)) - request.begin;
+  record.ending = ending;
+  if (connection_ != nullptr) connection_->note_response_bytes(request.end - request.begin);
+  worker_.ledger().finish(std::move(request.entry), record);
+}
+
+/// The ending of the request in progress when its connection ends with `ending`.
+record::Ending Http1Exchange::own_ending(const record::Ending& ending,
+                                         std::uint64_t acked_to) const {
+  record::Ending own = ending;
+  if (r_.verdict) {
+    apply(*r_.verdict, own);
+    own.evidence = evidence_;
+  }
+  own.evidence.request = number_;
+  own.evidence.linger = record::Linger::none;
+  const bool begun = r_.response != Response::none;
+  const std::uint64_t queued = outbox_.queued();
+  const std::uint64_t from = std::max(acked_to, begun ? r_.response_begin : 0);
+  own.undelivered_bytes = queued - std::min(queued, from);
+  own.delivered = begun ? (acked_to > r_.response_begin ? Delivered::partial : Delivered::none)
+                        : (response_owed() ? Delivered::none : Delivered::nothing_owed);
+  return own;
+}
+
+void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
+  const Instant now = worker_.loop().precise_now();
+  const std::uint64_t sent = outbox_.sent();
+  const std::uint64_t acked_to = sent > unacked ? sent - unacked : 0;
+  if (!late_)
+    set_late({ending.ended_by, ending.how, ending.phase, ending.cause}, ending.evidence);
+  file_answer();
+  for (AnsweredRequest& request : answered_)
+    settle(request, ending_of(request, acked_to, true), now);
+  answered_.clear();
+  if (entry_) {
+    left_ = own_ending(ending, acked_to);
+    if (!handler_running()) {
+      AnsweredRequest request = describe();
+      settle(request, *left_, now);
+    }
+  }
+  connection_id_ = connection_->id();
+  peer_ = connection_->peer();
+  connection_->park(outbox_);
+  connection_ = nullptr;
+  flush_ = false;
+  abort_.reset();
+  if (!handler_running()) return worker_.give_back(this);
+  // An orphan: its handler is told, and gives it back when it lets go.
+  departure_ = {ending.cause, ending.how, worker_.loop().now()};
+  wake_all();
+}
+
+bool Http1Exchange::response_cut() const {
+  return answered_.empty() ? r_.response == Response::broken : answered_.back().cut;
+}
+
+std::uint32_t Http1Exchange::first_unacknowledged(std::uint64_t acked_to) const {
+  for (const AnsweredRequest& request : answered_)
+    if (request.end > acked_to) return request.number;
+  return r_.response != Response::none && outbox_.queued() > acked_to ? number_ : 0;
+}
+
+Instant Http1Exchange::first_response_byte() const {
+  return answered_.empty() ? r_.times.response_started : answered_.front().first_byte;
+}
+
+}  // namespace finack::server

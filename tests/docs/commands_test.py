@@ -1,0 +1,168 @@
+"""Runs every ```sh block of the docs, command by command, against a server where one is needed.
+
+A command may say in a comment at its end what it promises, parts separated by `;`:
+  # exit 28                        its exit status, 0 where nothing is said
+  # ends as client.left_waiting    a record with that cause (or finding) appears
+A ```text block that follows at once shows what the block prints: each of its lines occurs, `…`
+standing for anything. A line `finack demo …` without --help and the like is a server: it runs until
+the page ends or starts another one. Ports 8080, 8081 and 9090 are replaced by free ones.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import demo_server
+import document
+
+LIMIT_SECONDS = 60
+RECORD_SECONDS = 10
+SERVER = re.compile(r"^build/release/finack demo\b(?!.*(--help|--print-config|# exit))")
+PROMISE = re.compile(r"\s+#\s*(.*)$")
+
+
+def commands(text):
+    """Commands of a block; one may go on after a backslash, or inside a here-document."""
+    lines = iter(text.split("\n"))
+    for line in lines:
+        if not line.strip() or line.startswith("#"):
+            continue
+        command = line
+        here = re.search(r"<<\s*'?(\w+)'?", line)
+        while here and not command.endswith("\n" + here[1]):
+            command += "\n" + next(lines)
+        while command.endswith("\\"):
+            command = command[:-1] + next(lines).lstrip()
+        yield command
+
+
+def promises(command):
+    """(command without its comment, exit status, causes)"""
+    first = command.split("\n")[0]
+    comment = PROMISE.search(first)
+    if not comment:
+        return command, 0, []
+    status = re.search(r"\bexit (\d+)", comment[1])
+    causes = re.findall(r"ends as ([\w.]+)", comment[1])
+    rest = command[len(first):]
+    return first[:comment.start()] + rest, int(status[1]) if status else 0, causes
+
+
+def line_pattern(line):
+    return ".*".join(re.escape(part.strip()) for part in line.split("…"))
+
+
+class Runner:
+    """Runs the commands of one page in one folder."""
+
+    def __init__(self, page, case):
+        self.page, self.case, self.server = page, case, None
+        self.folder = tempfile.mkdtemp(prefix="finack_docs_")
+        self.ports = demo_server.Ports()
+        os.makedirs(os.path.join(self.folder, "build/release"))
+        os.symlink(os.environ["FINACK"], os.path.join(self.folder, "build/release/finack"))
+        for name in ("docs", "examples", "tools", "include", "README.md"):
+            os.symlink(os.path.join(document.ROOT, name), os.path.join(self.folder, name))
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith("FINACK_")}
+        self.environment.update(self.ports.environment(), LC_ALL="C.UTF-8")
+
+    def close(self):
+        self.stop_server()
+        shutil.rmtree(self.folder)
+
+    def stop_server(self):
+        if self.server is not None:
+            server, self.server = self.server, None
+            server.stop()
+
+    def start_server(self, command):
+        self.stop_server()
+        self.server = demo_server.DemoServer(
+            command, self.folder, self.environment, self.ports)
+        self.environment["SERVER_PID"] = str(self.server.process.pid)
+
+    def run_block(self, block, expected):
+        output = ""
+        for command in commands(block.text):
+            output += self.run_command(block, self.ports.substitute(command))
+        for line in (expected.text.split("\n") if expected else []):
+            if line.strip(" …"):
+                pattern = line_pattern(self.ports.substitute(line))
+                self.case.assertRegex(output, pattern, f"{expected.where()}: not printed: {line}")
+
+    def run_command(self, block, command):
+        where = f"{block.where()}: {command}"
+        is_server = SERVER.match(command)
+        command, status, causes = promises(command)
+        if is_server:
+            self.start_server(command)
+            return self.server.errors()
+        needs_server = re.search("127.0.0.1:|SERVER_PID|records.jsonl", command)
+        if self.server is None and needs_server:
+            self.start_server("build/release/finack demo")
+        if self.server is not None:
+            self.server.new_records()
+        try:
+            done = subprocess.run(["bash", "-c", "set -o pipefail; " + command], cwd=self.folder,
+                                  env=self.environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                  timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.case.fail(f"{where}: still running after {LIMIT_SECONDS} s")
+        output = done.stdout.decode("utf-8", "replace")
+        self.case.assertEqual(done.returncode, status, f"{where}\n{output}")
+        for cause in causes:
+            if self.server.wait_for_cause(cause, RECORD_SECONDS) is None:
+                self.case.fail(f"{where}: no record says {cause}; the last ones are "
+                               f"{[r.get('cause') for r in self.server.all_records()[-4:]]}")
+        return output
+
+
+def test_of(page):
+    def run(self):
+        runner = Runner(page, self)
+        try:
+            for here, after in zip(page.parts, page.parts[1:] + [""]):
+                if not isinstance(here, document.Block) or here.language != "sh":
+                    continue
+                position = page.parts.index(here)
+                following = page.parts[position + 2:position + 3]
+                told = isinstance(after, str) and not after.strip() and following
+                expected = following[0] if told and following[0].language == "text" else None
+                runner.run_block(here, expected)
+        finally:
+            runner.close()
+    return run
+
+
+class Commands(unittest.TestCase):
+    def test_promises_are_read(self):
+        self.assertEqual(promises("curl -m 1 x  # exit 28; ends as client.silent"),
+                         ("curl -m 1 x", 28, ["client.silent"]))
+        self.assertEqual(list(commands("a \\\n  b\n\n# c\nd <<'E'\n1\nE\ne")),
+                         ["a b", "d <<'E'\n1\nE", "e"])
+
+    def test_a_broken_promise_fails(self):
+        block = document.Block("x.md", "sh", 1, "false")
+        runner = Runner(document.Page("README.md"), self)
+        self.addCleanup(runner.close)
+        with self.assertRaises(AssertionError):
+            runner.run_block(block, None)
+        block.text = "echo one"
+        runner.run_block(block, document.Block("x.md", "text", 3, "o…e"))
+        with self.assertRaises(AssertionError):
+            runner.run_block(block, document.Block("x.md", "text", 3, "two"))
+
+
+for each in document.written_pages():
+    if each.blocks("sh"):
+        name = re.sub(r"\W", "_", each.path.removesuffix(".md"))
+        setattr(Commands, "test_" + name, test_of(each))
+
+if __name__ == "__main__":
+    if "FINACK" not in os.environ:
+        sys.exit("error: FINACK must name the finack command")
+    unittest.main(verbosity=2)

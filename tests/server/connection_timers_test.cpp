@@ -1,0 +1,378 @@
+// Every wait has a deadline, and it covers exactly that wait. The clock moves only when told.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "support/server_rig.h"
+
+namespace finack::tests {
+namespace {
+
+using namespace std::chrono_literals;
+using record::Cause;
+using record::How;
+using record::Phase;
+
+constexpr std::string_view kGet = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+class ConnectionTimersTest : public ServerTest {
+ protected:
+  const record::Ending& ending() { return rig().connections.back().ending; }
+  /// Moves on until a connection has ended; the time that took.
+  Nanos time_to_end(Nanos most) {
+    Nanos passed{0};
+    while (rig().connections.empty() && passed < most) {
+      rig().advance(100ms);
+      passed += 100ms;
+    }
+    return passed;
+  }
+};
+FINACK_SERVER_SUITE(ConnectionTimersTest);
+
+void answer_x(http::Exchange& x) { answer(x, "x"); }
+
+/// Writes for ever, waiting where it is told to.
+struct Endless : std::enable_shared_from_this<Endless> {
+  explicit Endless(http::Exchange& x) : exchange(x) {}
+  void go() {
+    const std::string piece(64 * 1024, 'e');
+    for (;;) {
+      if (stop) return exchange.finish();
+      const http::WriteState state = exchange.write(piece);
+      if (state == http::WriteState::gone) {
+        gone = true;
+        return exchange.abort(Cause::app_abort);
+      }
+      if (state == http::WriteState::wait)
+        return exchange.on_write_ready([self = shared_from_this()] { self->go(); });
+    }
+  }
+  http::Exchange& exchange;
+  bool stop = false;
+  bool gone = false;
+};
+
+TEST_P(ConnectionTimersTest, first_byte) {
+  SERVE(answer_x);
+  Client& client = rig().connect();
+  rig().settle(5);
+  rig().advance(9s);
+  EXPECT_FALSE(client.gone());
+  rig().advance(2s);
+  EXPECT_TRUE(client.at_end);
+  EXPECT_EQ(client.received, "");
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_first_byte);
+  EXPECT_EQ(ending().how, How::timeout);
+  EXPECT_EQ(ending().phase, Phase::fresh);
+  EXPECT_STREQ(ending().evidence.setting, "timeout-first-byte");
+  EXPECT_TRUE(rig().requests.empty());
+}
+
+TEST_P(ConnectionTimersTest, a_head_that_trickles_does_not_restart_its_timer) {
+  SERVE(answer_x);
+  Client& client = rig().connect();
+  client.send("GET / HTTP/1.1\r\nX-Slow: ");
+  for (int i = 0; i < 11 && client.received.empty(); ++i) {
+    rig().advance(1s);
+    client.send("a");
+  }
+  EXPECT_EQ(rig().response(client).status, 408);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_head);
+  EXPECT_EQ(ending().phase, Phase::head);
+  EXPECT_EQ(rig().requests.at(0).ending.cause, Cause::timeout_head);
+  EXPECT_EQ(rig().requests.at(0).status, 408);
+}
+
+/// Empty lines before a head count for its deadline, also behind a request.
+TEST_P(ConnectionTimersTest, empty_lines_alone_end_by_the_heads_deadline) {
+  SERVE(echo);
+  Client& fresh = rig().connect();
+  fresh.send("\r\n");
+  rig().settle(5);
+  rig().advance(11s);
+  EXPECT_TRUE(rig().until([&] { return fresh.gone(); }));
+  fresh.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_head);
+  Client& old = rig().connect();
+  EXPECT_EQ(
+      rig().ask(old, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\r\n").body, "ok");
+  rig().advance(100s);
+  EXPECT_TRUE(rig().until([&] { return old.gone(); }));
+  old.close();
+  ASSERT_TRUE(rig().ended(2));
+}
+
+TEST_P(ConnectionTimersTest, body_idle_restarts_with_each_byte) {
+  SERVE(echo);
+  Client& client = rig().connect();
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n");
+  for (int i = 0; i < 5; ++i) {
+    client.send("b");
+    rig().settle(3);
+    rig().advance(20s);
+  }
+  EXPECT_FALSE(client.gone());
+  rig().advance(15s);
+  EXPECT_EQ(rig().response(client).status, 408);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_body_idle);
+  EXPECT_EQ(ending().phase, Phase::body);
+  EXPECT_EQ(ending().evidence.expected_bytes, 100U);
+  EXPECT_EQ(ending().evidence.received_bytes, 5U);
+}
+
+TEST_P(ConnectionTimersTest, body_total_does_not_restart) {
+  server::Settings settings;
+  settings.timeouts.body_total = 60s;
+  SERVE(echo, settings);
+  Client& client = rig().connect();
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 7 && client.received.empty(); ++i) {
+    client.send("1\r\nb\r\n");
+    rig().settle(3);
+    rig().advance(10s);
+  }
+  EXPECT_EQ(rig().response(client).status, 408);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_body_total);
+}
+
+TEST_P(ConnectionTimersTest, a_body_below_the_minimum_rate_ends_however_evenly_it_drips) {
+  server::Settings settings;
+  settings.limits.min_rate = 100;
+  SERVE(echo, settings);
+  Client& client = rig().connect();
+  // Earlier bytes of the connection are no credit.
+  const std::string first(10'000, 'f');
+  EXPECT_EQ(rig().ask(client, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n" + first)
+                .status,
+            200);
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  for (int i = 0; i < 15 && client.received.empty(); ++i) {
+    client.send("dddddddddd");
+    rig().settle(3);
+    rig().advance(1s);
+  }
+  EXPECT_EQ(rig().response(client).status, 408);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_min_rate);
+}
+
+TEST_P(ConnectionTimersTest, a_body_above_the_minimum_rate_may_take_its_time) {
+  server::Settings settings;
+  settings.limits.min_rate = 5;
+  SERVE(echo, settings);
+  Client& client = rig().connect();
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 300\r\n\r\n");
+  for (int i = 0; i < 30; ++i) {
+    client.send("dddddddddd");
+    rig().settle(3);
+    rig().advance(1s);
+  }
+  EXPECT_EQ(rig().response(client).status, 200);
+}
+
+TEST_P(ConnectionTimersTest, a_handler_over_its_time_is_answered_for_and_told) {
+  server::Settings settings;
+  settings.timeouts.handler = 5s;
+  http::Exchange* exchange = nullptr;
+  bool woken = false;
+  SERVE(
+      [&](http::Exchange& x) {
+        exchange = &x;
+        x.sleep(100s, [&] { woken = true; });
+      },
+      settings);
+  Client& client = rig().connect();
+  client.send(kGet);
+  ASSERT_TRUE(rig().until([&] { return exchange != nullptr; }));
+  rig().advance(6s);
+  EXPECT_EQ(rig().response(client).status, 503);
+  EXPECT_TRUE(woken);
+  EXPECT_EQ(exchange->left().cause, Cause::timeout_handler);
+  exchange->abort(Cause::app_abort);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_handler);
+  EXPECT_EQ(rig().requests.at(0).status, 503);
+}
+
+TEST_P(ConnectionTimersTest, a_stream_that_stalls_at_the_handler) {
+  http::Exchange* exchange = nullptr;
+  SERVE([&](http::Exchange& x) {
+    exchange = &x;
+    EXPECT_TRUE(x.start({}));
+    x.write("part");
+  });
+  Client& client = rig().connect();
+  client.send(kGet);
+  ASSERT_TRUE(rig().until([&] { return client.received.ends_with("part\r\n"); }));
+  rig().advance(50s);
+  exchange->write("more");
+  rig().settle(5);
+  rig().advance(50s);
+  EXPECT_FALSE(client.gone());
+  rig().advance(15s);
+  EXPECT_TRUE(rig().until([&] { return client.gone(); }));
+  EXPECT_EQ(exchange->write("late"), http::WriteState::gone);
+  exchange->finish();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_handler_stall);
+}
+
+TEST_P(ConnectionTimersTest, a_client_that_stops_reading_a_stream) {
+  std::shared_ptr<Endless> endless;
+  SERVE([&](http::Exchange& x) {
+    endless = std::make_shared<Endless>(x);
+    EXPECT_TRUE(x.start({}));
+    endless->go();
+  });
+  Client& client = rig().connect(16 * 1024);
+  client.reading = false;
+  client.send(kGet);
+  rig().settle(100);
+  EXPECT_LE(time_to_end(100s), 65s);
+  ASSERT_FALSE(rig().connections.empty()) << "a stalled client is waited for without a deadline";
+  EXPECT_TRUE(endless->gone);
+  EXPECT_TRUE(ending().cause == Cause::timeout_response_stall ||
+              ending().cause == Cause::network_vanished)
+      << record::name(ending().cause);
+  EXPECT_EQ(ending().phase, Phase::response);
+  EXPECT_GT(ending().undelivered_bytes, 0U);
+}
+
+/// The wait for the client goes on when the handler has let go.
+TEST_P(ConnectionTimersTest, a_client_that_stops_reading_what_a_finished_handler_left) {
+  std::shared_ptr<Endless> endless;
+  SERVE([&](http::Exchange& x) {
+    endless = std::make_shared<Endless>(x);
+    EXPECT_TRUE(x.start({}));
+    endless->go();
+  });
+  Client& client = rig().connect(16 * 1024);
+  client.reading = false;
+  client.send(kGet);
+  rig().settle(100);
+  endless->exchange.finish();
+  rig().settle(5);
+  EXPECT_LE(time_to_end(100s), 65s);
+  ASSERT_FALSE(rig().connections.empty()) << "a stalled client is waited for without a deadline";
+}
+
+TEST_P(ConnectionTimersTest, a_client_that_asks_and_asks_and_never_reads) {
+  const std::string body(100'000, 'b');
+  SERVE([&](http::Exchange& x) { answer(x, body); });
+  Client& client = rig().connect(16 * 1024);
+  client.reading = false;
+  for (int i = 0; i < 200; ++i) client.send(kGet);
+  rig().settle(200);
+  EXPECT_LE(time_to_end(200s), 100s);
+  ASSERT_FALSE(rig().connections.empty()) << "a stalled client is waited for without a deadline";
+}
+
+TEST_P(ConnectionTimersTest, response_total_also_holds_for_answers_given_at_once) {
+  server::Settings settings;
+  settings.timeouts.response_total = 40s;
+  SERVE([](http::Exchange& x) { EXPECT_TRUE(x.respond_owned({}, std::string(20'000'000, 'o'))); },
+        settings);
+  Client& client = rig().connect(16 * 1024);
+  client.reading = false;
+  client.send(kGet);
+  rig().settle(50);
+  for (int i = 0; i < 40 && rig().connections.empty(); ++i) {  // a slow but living client
+    client.reading = true;
+    client.pump();
+    client.reading = false;
+    rig().settle(3);
+    rig().advance(2s);
+  }
+  ASSERT_FALSE(rig().connections.empty());
+  EXPECT_EQ(ending().cause, Cause::timeout_response_total);
+}
+
+/// A closing connection whose client does not read must be looked at, not spun upon.
+TEST_P(ConnectionTimersTest, a_closing_connection_does_not_keep_the_loop_busy) {
+  SERVE([](http::Exchange& x) {
+    http::ResponseHead head;
+    head.close = true;
+    EXPECT_TRUE(x.respond_owned(head, std::string(600'000, 'o')));
+  });
+  Client& client = rig().connect(4 * 1024);
+  client.reading = false;
+  client.send(kGet);
+  rig().settle(50);
+  ASSERT_TRUE(rig().connections.empty());
+  rig().advance(6s);  // past linger, before the end of flush
+  rig().settle(5);
+  const auto since = std::chrono::steady_clock::now();
+  rig().settle(20);
+  EXPECT_GE(std::chrono::steady_clock::now() - since, 15ms)
+      << "the loop does not wait: a timer is due all the time";
+  EXPECT_LE(time_to_end(60s), 60s);
+  ASSERT_FALSE(rig().connections.empty());
+  EXPECT_TRUE(ending().cause == Cause::timeout_flush || ending().cause == Cause::network_vanished);
+}
+
+TEST_P(ConnectionTimersTest, idle_is_advertised_and_kept_with_a_margin) {
+  SERVE(answer_x);
+  Client& client = rig().connect();
+  EXPECT_EQ(rig().ask(client, kGet).header("Keep-Alive"), "timeout=75");
+  rig().advance(74s, 2s);
+  EXPECT_EQ(rig().ask(client, kGet).status, 200);
+  rig().advance(75s, 2s);
+  EXPECT_FALSE(client.gone());
+  rig().advance(2s);
+  EXPECT_TRUE(client.at_end);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_idle);
+  EXPECT_EQ(ending().phase, Phase::idle);
+  EXPECT_EQ(ending().delivered, record::Delivered::all);
+  EXPECT_GE(ending().evidence.idle_us, 76'000'000U);
+}
+
+TEST_P(ConnectionTimersTest, a_request_that_meets_our_idle_fin_is_not_silence) {
+  SERVE(answer_x);
+  Client& client = rig().connect();
+  EXPECT_EQ(rig().ask(client, kGet).status, 200);
+  client.reading = false;
+  rig().advance(80s, 2s);
+  client.send(kGet);
+  rig().settle(5);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::timeout_idle_raced);
+  EXPECT_EQ(ending().severity, record::Severity::fault);
+}
+
+TEST_P(ConnectionTimersTest, lifetime_ends_idle_connections_and_those_that_answer) {
+  server::Settings settings;
+  settings.timeouts.lifetime = 30s;
+  SERVE(answer_x, settings);
+  Client& idle = rig().connect();
+  Client& busy = rig().connect();
+  EXPECT_EQ(rig().ask(idle, kGet).status, 200);
+  for (int i = 0; i < 31; ++i) {
+    if (rig().ask(busy, kGet).header("Connection") == "close") break;
+    rig().advance(1s);
+  }
+  EXPECT_TRUE(rig().until([&] { return idle.at_end && busy.at_end; }));
+  idle.close();
+  busy.close();
+  ASSERT_TRUE(rig().ended(2));
+  for (const SeenConnection& seen : rig().connections)
+    EXPECT_EQ(seen.ending.cause, Cause::timeout_lifetime);
+}
+
+}  // namespace
+}  // namespace finack::tests

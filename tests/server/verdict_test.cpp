@@ -1,0 +1,256 @@
+#include "server/verdict.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace finack::server {
+namespace {
+
+using record::Cause;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+using record::TimerKind;
+
+struct Case {
+  const char* what;  ///< The row of docs/endings.md, as an act.
+  EndKind end;
+  Phase phase;
+  Facts facts;
+  std::optional<Verdict> wanted;  ///< nullopt: it decides nothing.
+};
+
+constexpr Verdict peer(How how, Phase phase, Cause cause) {
+  return {EndedBy::peer, how, phase, cause};
+}
+
+std::string text(const std::optional<Verdict>& verdict) {
+  if (!verdict) return "nothing";
+  return std::string(record::name(verdict->ended_by)) + " " +
+         std::string(record::name(verdict->how)) + " " + std::string(record::name(verdict->phase)) +
+         " " + std::string(record::name(verdict->cause));
+}
+
+void check(const std::vector<Case>& cases) {
+  for (const Case& c : cases)
+    EXPECT_EQ(text(judge(c.end, c.phase, c.facts)), text(c.wanted)) << c.what;
+}
+
+// The rows of "which cause wins" that a stream's end decides.
+
+TEST(Verdict, before_a_request) {
+  check({
+      {"closed without one byte", EndKind::fin, Phase::fresh, 0,
+       peer(How::fin, Phase::fresh, Cause::client_silent)},
+      {"accept succeeded, the first read says ECONNRESET", EndKind::rst, Phase::fresh, 0,
+       peer(How::rst, Phase::fresh, Cause::client_silent)},
+      {"part of a head, then FIN", EndKind::fin, Phase::head, 0,
+       peer(How::fin, Phase::head, Cause::client_head_truncated)},
+      {"part of a head, then RST", EndKind::rst, Phase::head, 0,
+       peer(How::rst, Phase::head, Cause::client_head_truncated)},
+      {"part of a second head behind an answer that is not acknowledged", EndKind::rst, Phase::head,
+       kUnacked, peer(How::rst, Phase::head, Cause::client_head_truncated)},
+  });
+}
+
+TEST(Verdict, before_the_framed_end_whatever_we_were_doing) {
+  for (const Phase phase : {Phase::body, Phase::queue, Phase::handling, Phase::response}) {
+    check({
+        {"FIN before the framed end", EndKind::fin, phase, kBodyOpen,
+         peer(How::fin, phase, Cause::client_body_truncated)},
+        {"RST before the framed end", EndKind::rst, phase, kBodyOpen,
+         peer(How::rst, phase, Cause::client_body_truncated)},
+        {"RST before the framed end, response bytes unsent", EndKind::rst, phase,
+         kBodyOpen | kUnsent | kUnacked, peer(How::rst, phase, Cause::client_body_truncated)},
+        {"FIN after a closing response has started: that response's cause", EndKind::fin, phase,
+         kBodyOpen | kCloseStarted, std::nullopt},
+    });
+  }
+}
+
+TEST(Verdict, a_fin_while_we_serve_decides_nothing_yet) {
+  for (const Phase phase : {Phase::body, Phase::queue, Phase::handling, Phase::response,
+                            Phase::flush})
+    check({{"half-closed or gone?", EndKind::fin, phase, 0, std::nullopt}});
+}
+
+TEST(Verdict, a_reset_after_the_fin_proves_what_it_meant) {
+  check({
+      {"FIN while handling, the answer is written, RST", EndKind::rst, Phase::flush,
+       kFinHandling | kUnacked, peer(How::fin, Phase::handling, Cause::client_left_waiting)},
+      {"FIN while handling, the answer is half sent, RST", EndKind::rst, Phase::response,
+       kFinHandling | kUnsent, peer(How::fin, Phase::handling, Cause::client_left_waiting)},
+      {"FIN while handling, our probe meets a RST", EndKind::rst, Phase::handling,
+       kFinHandling | kUnacked, peer(How::fin, Phase::handling, Cause::client_left_waiting)},
+      {"FIN while handling, 503 by setting, RST", EndKind::rst, Phase::flush,
+       kFinHandling | kUnacked | kDecidedOk,
+       peer(How::fin, Phase::handling, Cause::client_left_waiting)},
+      {"FIN while handling, the answer is written and acknowledged, RST", EndKind::rst,
+       Phase::flush, kFinHandling | kDecidedOk, std::nullopt},
+      {"FIN after the first response byte, RST", EndKind::rst, Phase::response,
+       kFinReceiving | kUnsent, peer(How::fin, Phase::response, Cause::client_left_receiving)},
+  });
+}
+
+TEST(Verdict, a_reset_while_we_work) {
+  check({
+      {"a full request and a RST in one wake-up", EndKind::rst, Phase::handling, 0,
+       peer(How::rst, Phase::handling, Cause::client_left_waiting)},
+      {"while a slot is awaited", EndKind::rst, Phase::queue, 0,
+       peer(How::rst, Phase::queue, Cause::client_left_queued)},
+      {"while we send", EndKind::rst, Phase::response, kUnsent,
+       peer(How::rst, Phase::response, Cause::client_left_receiving)},
+      {"with the last bytes unacknowledged", EndKind::rst, Phase::flush, kUnacked | kDecidedOk,
+       peer(How::rst, Phase::flush, Cause::client_left_flush)},
+      {"after everything was acknowledged", EndKind::rst, Phase::flush, kDecidedOk, std::nullopt},
+  });
+}
+
+TEST(Verdict, between_requests) {
+  check({
+      {"closed between requests", EndKind::fin, Phase::idle, 0,
+       peer(How::fin, Phase::idle, Cause::ok_peer_closed_idle)},
+      {"RST while idle, unacknowledged bytes left", EndKind::rst, Phase::idle, kUnacked,
+       peer(How::rst, Phase::idle, Cause::client_left_flush)},
+      {"RST while idle, all acknowledged", EndKind::rst, Phase::idle, 0,
+       peer(How::rst, Phase::idle, Cause::client_reset_idle)},
+  });
+}
+
+TEST(Verdict, whoever_decided_first_stays) {
+  for (const EndKind end : {EndKind::fin, EndKind::rst, EndKind::timed_out, EndKind::killed}) {
+    for (const Phase phase : {Phase::head, Phase::body, Phase::response, Phase::flush})
+      check({{"413 on its way", end, phase, kDecided | kUnacked | kBodyOpen, std::nullopt}});
+  }
+}
+
+TEST(Verdict, the_kernels_own_verdicts) {
+  for (const Phase phase : {Phase::fresh, Phase::head, Phase::body, Phase::handling,
+                            Phase::response, Phase::flush, Phase::idle}) {
+    check({
+        {"TCP keep-alive, user timeout or retransmissions", EndKind::timed_out, phase, 0,
+         Verdict{EndedBy::network, How::timeout, phase, Cause::network_vanished}},
+        {"retransmissions end in EHOSTUNREACH", EndKind::unreachable, phase, kUnacked,
+         Verdict{EndedBy::network, How::unreachable, phase, Cause::network_unreachable}},
+        {"destroyed by ss -K", EndKind::killed, phase, 0,
+         Verdict{EndedBy::local, How::rst, phase, Cause::operator_killed}},
+        {"nothing ended", EndKind::none, phase, 0, std::nullopt},
+    });
+  }
+}
+
+/// unknown is a bug: no end in any phase the server can be in may come to it.
+TEST(Verdict, every_end_in_every_phase_has_a_cause_that_may_stand_there) {
+  const Phase phases[] = {Phase::fresh,    Phase::head,  Phase::body, Phase::queue, Phase::handling,
+                          Phase::response, Phase::flush, Phase::idle};
+  const EndKind ends[] = {EndKind::fin,         EndKind::rst,    EndKind::timed_out,
+                          EndKind::unreachable, EndKind::killed, EndKind::error};
+  for (const Phase phase : phases) {
+    for (const EndKind end : ends) {
+      for (Facts facts = 0; facts < kDecidedOk << 1U; ++facts) {
+        const bool serving = phase != Phase::fresh && phase != Phase::head && phase != Phase::idle;
+        if (!serving && (facts & (kBodyOpen | kDecided)) != 0) continue;
+        // Our FIN only goes out behind a whole request or a response that says so.
+        if (phase == Phase::flush && (facts & (kBodyOpen | kCloseStarted)) == kBodyOpen) continue;
+        const auto verdict = judge(end, phase, facts);
+        if (!verdict) continue;
+        const record::CauseInfo& info = record::info(verdict->cause);
+        ASSERT_TRUE(verdict->cause != Cause::unknown && info.server && info.ends_connection &&
+                    info.server_phases.contains(verdict->phase))
+            << text(verdict) << " for facts " << facts << " in " << record::name(phase);
+        ASSERT_NE(info.how.find(record::name(verdict->how)), std::string_view::npos)
+            << text(verdict);
+      }
+    }
+  }
+}
+
+// Timers.
+
+TEST(Verdict, a_timer_is_its_cause) {
+  struct Row {
+    TimerKind timer;
+    Phase phase;
+    Cause cause;
+  };
+  for (const Row& row : {
+           Row{TimerKind::first_byte, Phase::fresh, Cause::timeout_first_byte},
+           Row{TimerKind::head, Phase::head, Cause::timeout_head},
+           Row{TimerKind::min_rate, Phase::body, Cause::timeout_min_rate},
+           Row{TimerKind::body_idle, Phase::body, Cause::timeout_body_idle},
+           Row{TimerKind::body_total, Phase::body, Cause::timeout_body_total},
+           Row{TimerKind::handler, Phase::handling, Cause::timeout_handler},
+           Row{TimerKind::handler_stall, Phase::response, Cause::timeout_handler_stall},
+           Row{TimerKind::response_stall, Phase::response, Cause::timeout_response_stall},
+           Row{TimerKind::response_total, Phase::response, Cause::timeout_response_total},
+           Row{TimerKind::flush, Phase::flush, Cause::timeout_flush},
+           Row{TimerKind::idle, Phase::idle, Cause::timeout_idle},
+           Row{TimerKind::lifetime, Phase::idle, Cause::timeout_lifetime},
+           Row{TimerKind::drain, Phase::handling, Cause::timeout_drain},
+       }) {
+    EXPECT_EQ(text(judge(row.timer, row.phase, false)),
+              text(Verdict{EndedBy::local, How::timeout, row.phase, row.cause}));
+    EXPECT_TRUE(record::info(row.cause).server_phases.contains(row.phase))
+        << record::name(row.cause);
+  }
+}
+
+TEST(Verdict, a_timer_that_finds_nothing_acknowledged_found_the_peer_gone) {
+  for (const TimerKind timer : {TimerKind::response_stall, TimerKind::flush})
+    EXPECT_EQ(text(judge(timer, Phase::response, true)),
+              text(Verdict{EndedBy::network, How::timeout, Phase::response,
+                           Cause::network_vanished}));
+}
+
+// Slow or gone.
+
+TcpFacts facts() {
+  TcpFacts facts;
+  facts.valid = true;
+  return facts;
+}
+
+TEST(PeerGone, retransmits_of_unacknowledged_segments_say_so) {
+  TcpFacts f = facts();
+  f.unacked_segments = 3;
+  f.retransmits = 2;
+  f.last_ack_recv_ms = 20'000;
+  EXPECT_TRUE(peer_gone(f));
+}
+
+TEST(PeerGone, unanswered_probes_and_an_old_acknowledgement_say_so) {
+  TcpFacts f = facts();
+  f.probes = 2;
+  f.last_ack_recv_ms = 20'000;
+  EXPECT_TRUE(peer_gone(f));
+}
+
+TEST(PeerGone, a_closed_window_that_is_acknowledged_is_slowness) {
+  TcpFacts f = facts();
+  f.notsent_bytes = 100'000;
+  f.probes = 1;
+  f.last_ack_recv_ms = 200;
+  EXPECT_FALSE(peer_gone(f));
+  f.total_retransmits = 5;  // some time ago
+  EXPECT_FALSE(peer_gone(f));
+}
+
+TEST(PeerGone, segments_on_their_way_are_no_proof) {
+  TcpFacts f = facts();
+  f.unacked_segments = 10;
+  EXPECT_FALSE(peer_gone(f));
+}
+
+TEST(PeerGone, without_facts_nobody_is_gone) {
+  TcpFacts f = facts();
+  f.unacked_segments = 1;
+  f.retransmits = 5;
+  f.valid = false;
+  EXPECT_FALSE(peer_gone(f));
+}
+
+}  // namespace
+}  // namespace finack::server
