@@ -16,6 +16,12 @@ same run; medians of the runs, lowest and highest in brackets. `GET /ping`, 13 b
 anchors. The bare loops (`bench/limit/`) are the least code that answers at all.
 """
 
+NOTES = (
+    "Both servers of a pair share one core and both load generators the other, so that the rates",
+    "are about half of what one server alone reaches. Where others kept the machine busy (last",
+    "column), absolute times are longer and p99 says little; ratios suffer less.",
+)
+
 
 def first_line(command):
     try:
@@ -111,9 +117,7 @@ def write(results, directory):
     lines += ["## Machine", ""]
     lines += [f"- {key}: {value}" for key, value in results["machine"].items()]
     settings = results["settings"]
-    lines += [f"- {settings['runs']} runs of {settings['seconds']:g} s, {settings['rest']:g} s apart",
-              "", "Both servers of a pair share one core and both load generators the other, so that",
-              "rates are about half of what one server alone reaches.", ""]
+    lines += [f"- {settings['runs']} runs of {settings['seconds']:g} s each", "", *NOTES, ""]
     if results["pairs"]:
         lines += ["## Pairs", "", *pair_rows(results["pairs"]), ""]
     if results["counts"]:

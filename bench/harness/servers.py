@@ -24,6 +24,8 @@ def free_port():
 def pin(core):
     """To be run in a child before its program: one core, and as many descriptors as allowed."""
     def prepare():
+        if Fleet.niceness != 0:
+            os.nice(Fleet.niceness)
         if core is not None and core in os.sched_getaffinity(0):
             os.sched_setaffinity(0, {core})
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -87,6 +89,8 @@ class Server:
 
 class Fleet:
     """Knows the command of every server. `build` is the CMake build directory."""
+
+    niceness = 0  # Of servers and load generators.
 
     def __init__(self, build):
         self.build = os.path.abspath(build)

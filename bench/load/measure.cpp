@@ -64,7 +64,7 @@ Window::Window(const Options& options) : cpu_(options.pids), limit_(options.requ
   over_ = end_ + seconds(options.cooldown);
   if (limit_ > 0) {
     begin(now);
-    end_ = over_ = now + std::chrono::minutes(10);
+    end_ = over_ = now + std::chrono::minutes(2);
   }
 }
 

@@ -11,7 +11,7 @@ namespace finack::app {
 namespace {
 
 constexpr std::string_view kListenForms =
-    "127.0.0.1:8080, [::1]:8080, :8080, unix:/path, fd:3 or systemd";
+    "127.0.0.1:8080, [::1]:8080, localhost:8080, :8080, unix:/path, fd:3 or systemd";
 
 std::unexpected<std::string> refused(std::string_view text, std::string_view why) {
   return std::unexpected(fmt::format("'{}' {}: write {}", text, why, kListenForms));
@@ -99,12 +99,15 @@ void record_rows(config::OptionTable& table, ProcessOptions& options) {
        {"off", Console::off}});
   table.word({"lang", "console.lang", "language of explanations"}, options.lang,
              {{"en", record::Lang::en}, {"zh", record::Lang::zh}});
-  table.word({"log-level", "console.log_level", "least severe log line that is written"},
-             options.log_level,
-             {{"debug", LogLevel::debug},
-              {"info", LogLevel::info},
-              {"warning", LogLevel::warning},
-              {"error", LogLevel::error}});
+  table.word(
+      {"log-level", "console.log_level",
+       "least severe ending the console shows: debug from normal on (finack demo starts so), "
+       "info from notice, warning from fault, error only bugs"},
+      options.log_level,
+      {{"debug", LogLevel::debug},
+       {"info", LogLevel::info},
+       {"warning", LogLevel::warning},
+       {"error", LogLevel::error}});
 }
 
 }  // namespace
@@ -112,7 +115,12 @@ void record_rows(config::OptionTable& table, ProcessOptions& options) {
 std::expected<void, std::string> check_listen(std::string_view text) {
   constexpr std::size_t kMaxUnixPath = 107;  // sun_path without its final NUL, unix(7)
   constexpr std::uint64_t kMaxPort = 65'535;
+  constexpr std::uint64_t kMaxNumber = std::numeric_limits<int>::max();
   if (text == "systemd") return {};
+  if (text.starts_with("systemd:")) {
+    if (is_number_up_to(text.substr(8), kMaxNumber)) return {};
+    return refused(text, "counts no socket of systemd from 0");
+  }
   if (text.starts_with("unix:")) {
     const std::string_view path = text.substr(5);
     if (path.empty()) return refused(text, "lacks a path");
@@ -120,7 +128,7 @@ std::expected<void, std::string> check_listen(std::string_view text) {
     return {};
   }
   if (text.starts_with("fd:")) {
-    if (is_number_up_to(text.substr(3), std::numeric_limits<int>::max())) return {};
+    if (is_number_up_to(text.substr(3), kMaxNumber)) return {};
     return refused(text, "names no descriptor");
   }
   const std::size_t colon = text.rfind(':');
@@ -129,12 +137,13 @@ std::expected<void, std::string> check_listen(std::string_view text) {
   if (!is_number_up_to(text.substr(colon + 1), kMaxPort)) {
     return refused(text, "has no port from 0 to 65535");
   }
-  if (host.empty() || is_ip(AF_INET, host)) return {};
+  if (host.empty() || host == "*" || host == "localhost" || is_ip(AF_INET, host)) return {};
   if (host.starts_with('[') && host.ends_with(']') && host.size() > 2 &&
       is_ip(AF_INET6, host.substr(1, host.size() - 2))) {
     return {};
   }
-  return refused(text, "has no IP address before the port (IPv6 in brackets)");
+  return refused(text,
+                 "has no IP address before the port (IPv6 in brackets; names are not resolved)");
 }
 
 void process_rows(config::OptionTable& table, ProcessOptions& options) {

@@ -50,6 +50,21 @@ int next_signal(Nanos wait) {
   return signal > 0 ? signal : 0;
 }
 
+/// How loud each severity is: docs/endings.md, severity.
+record::Severity least_severity(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return record::Severity::normal;
+    case LogLevel::info:
+      break;
+    case LogLevel::warning:
+      return record::Severity::fault;
+    case LogLevel::error:
+      return record::Severity::bug;
+  }
+  return record::Severity::notice;
+}
+
 Fd standard_error() { return Fd(::dup(STDERR_FILENO)); }
 
 }  // namespace
@@ -90,6 +105,7 @@ Expected<void> Service::open_sinks() {
     sinks::Console::Options console = sinks::Console::options_for(STDERR_FILENO, options_.lang);
     if (options_.console == Console::color) console.colour = console.explain = true;
     if (options_.console == Console::plain) console.colour = console.explain = false;
+    console.least = least_severity(options_.log_level);
     console.redact_query = options_.redact_query;
     console_ = std::make_unique<sinks::Console>(standard_error(), console);
   }

@@ -32,7 +32,8 @@ class Service {
   ~Service();
 
   /// Serves until SIGTERM or SIGINT, drains, and returns the exit status: 0 when nothing was cut,
-  /// else 1. SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left.
+  /// else 1. SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left. Does not return
+  /// when handlers still ignore their stop a second after the drain: it exits with 1.
   int run();
 
  private:

@@ -15,6 +15,7 @@ namespace finack::cli {
 
 int demo(int argc, char** argv) {
   app::ProcessOptions process;
+  process.log_level = app::LogLevel::debug;  // Every ending shown while it happens.
   server::Settings settings;
   config::OptionTable table;
   app::process_rows(table, process);

@@ -74,13 +74,22 @@ std::string default_json(const Option& option) {
   return bare ? text : json_string(text);
 }
 
-std::string leaf(const Option& option) {
-  std::string meaning = option.doc;
+/// What an editor shows: whole sentences, one after the other.
+std::string description(const Option& option) {
+  const bool text = option.type == OptionType::text || option.type == OptionType::list;
   const std::string allowed = allowed_values(option);
-  if (!allowed.empty()) meaning += fmt::format(" Allowed: {}.", allowed);
-  if (!option.zero.empty()) meaning += fmt::format(" 0 or empty: {}.", option.zero);
+  std::string out = option.doc + ".";
+  if (!allowed.empty() && option.type != OptionType::flag) {
+    out += fmt::format(" {}: {}.", text ? "For example" : "Allowed", allowed);
+  }
+  if (!option.zero.empty()) out += fmt::format(" {}: {}.", text ? "Empty" : "0", option.zero);
+  if (!option.danger.empty()) out += fmt::format(" 0 is dangerous: {}.", option.danger);
+  return out;
+}
+
+std::string leaf(const Option& option) {
   return fmt::format(R"({{{}, "default": {}, "description": {}}})", type_members(option),
-                     default_json(option), json_string(meaning));
+                     default_json(option), json_string(description(option)));
 }
 
 /// The members of an object's schema, without its braces.

@@ -7,6 +7,9 @@
 namespace finack::config {
 namespace {
 
+constexpr std::string_view kGenerated =
+    "<!-- Generated from the tables in the code. Do not edit. -->";
+
 constexpr std::string_view kIntroduction =
     "Every setting is a flag, a key of the YAML file (`--config FILE`) and an environment "
     "variable.\n"
@@ -74,7 +77,7 @@ void append_row(const Option& option, std::string& out) {
 }  // namespace
 
 std::string configuration_reference_markdown(const OptionTable& table, std::string_view title) {
-  std::string out = fmt::format("# {}\n\n{}", title, kIntroduction);
+  std::string out = fmt::format("# {}\n\n{}\n\n{}", title, kGenerated, kIntroduction);
   for (const Group& group : table.groups()) {
     out += fmt::format("\n## {}\n", group.title);
     if (!group.doc.empty()) out += fmt::format("{}\n", group.doc);

@@ -14,34 +14,64 @@
 namespace finack::http {
 namespace {
 
-// The fixed parts of a head: status line, Date, Content-Type's and the framing fields' names, a
-// length.
-constexpr std::size_t kFixedBytes = 320;
+// The fixed parts of an interim head: status line, Connection, the empty line.
+constexpr std::size_t kFixedBytes = 128;
 constexpr std::size_t kMaxDecimal = 20;
 
 template <std::size_t Size>
-char* put(char* out, const char (&literal)[Size]) {
+[[gnu::always_inline]] inline char* put(char* out, const char (&literal)[Size]) {
   std::memcpy(out, literal, Size - 1);
   return out + Size - 1;
 }
 
-char* put(char* out, std::string_view text) {
-  // Not memcpy: a missing value has no address.
-  return out + text.copy(out, text.size());
+// Two moves that may overlap copy any size from Size to twice that.
+template <std::size_t Size>
+[[gnu::always_inline]] inline char* put_both_ends(char* out, std::string_view text) {
+  std::memcpy(out, text.data(), Size);
+  std::memcpy(out + text.size() - Size, text.data() + text.size() - Size, Size);
+  return out + text.size();
 }
+
+[[gnu::always_inline]] inline char* put(char* out, std::string_view text) {
+  const std::size_t size = text.size();
+  if (size - 16 <= 16) return put_both_ends<16>(out, text);
+  if (size - 8 <= 8) return put_both_ends<8>(out, text);
+  // Not memcpy: a missing value has no address.
+  return out + text.copy(out, size);
+}
+
+// Each line is written behind the one before: CRLF, then the line. Heads end with kHeadEnd.
+constexpr char kHeadEnd[] = "\r\n\r\n";
 
 char* put_field(char* out, const Header& field) {
+  out = put(out, "\r\n");
   out = put(out, field.name);
   out = put(out, ": ");
-  out = put(out, field.value);
-  return put(out, "\r\n");
+  return put(out, field.value);
 }
 
-char* put_decimal(char* out, std::uint64_t value) {
+constexpr auto kTwoDigits = [] {
+  std::array<char, 200> digits{};
+  for (std::size_t i = 0; i < 100; ++i) {
+    digits[2 * i] = static_cast<char>('0' + i / 10);
+    digits[2 * i + 1] = static_cast<char>('0' + i % 10);
+  }
+  return digits;
+}();
+
+[[gnu::always_inline]] inline char* put_decimal(char* out, std::uint64_t value) {
+  if (value < 10) {
+    *out = static_cast<char>('0' + value);
+    return out + 1;
+  }
+  if (value < 100) {
+    std::memcpy(out, &kTwoDigits[2 * value], 2);
+    return out + 2;
+  }
   return std::to_chars(out, out + kMaxDecimal, value).ptr;
 }
 
-char* put_status_line(char* out, int status, std::string_view reason) {
+char* put_other_status_line(char* out, int status, std::string_view reason) {
   const StatusLine* line = reason.empty() ? standard_status_line(status) : nullptr;
   if (line != nullptr) {
     std::memcpy(out, line->text.data(), StatusLine::kBytes);
@@ -50,36 +80,54 @@ char* put_status_line(char* out, int status, std::string_view reason) {
   out = put(out, "HTTP/1.1 ");
   out = put_decimal(out, static_cast<std::uint64_t>(status));
   out = put(out, " ");
-  out = put(out, reason);
-  return put(out, "\r\n");
+  return put(out, reason);
 }
 
-char* put_framing(char* out, const ResponseHead& head, const EncodeContext& context) {
-  if (is_bodiless(head.status)) return out;
-  if (context.chunked) {
-    return context.minor == 0 ? out : put(out, "Transfer-Encoding: chunked\r\n");
-  }
+[[gnu::always_inline]] inline char* put_status_line(char* out, const ResponseHead& head) {
+  if (head.status == 200 && head.reason.empty()) [[likely]]
+    return put(out, "HTTP/1.1 200 OK");
+  return put_other_status_line(out, head.status, head.reason);
+}
+
+[[gnu::always_inline]] inline char* put_framing(char* out, const ResponseHead& head,
+                                                const EncodeContext& context) {
+  if (is_bodiless(head.status)) [[unlikely]]
+    return out;
+  if (context.chunked) [[unlikely]]
+    return context.minor == 0 ? out : put(out, "\r\nTransfer-Encoding: chunked");
   // RFC 9110 15.3.6: a 205 has no content and must say so.
-  if (!context.has_length && head.status != 205) return out;
-  out = put(out, "Content-Length: ");
-  out = put_decimal(out, head.status == 205 ? 0 : context.length);
-  return put(out, "\r\n");
+  const bool reset_content = head.status == 205;
+  if (!context.has_length && !reset_content) return out;
+  out = put(out, "\r\nContent-Length: ");
+  return put_decimal(out, reset_content ? 0 : context.length);
 }
 
-char* put_connection(char* out, const EncodeContext& context) {
-  if (context.close) return put(out, "Connection: close\r\n");
+[[gnu::always_inline]] inline char* put_connection(char* out, const EncodeContext& context) {
+  if (context.close) return put(out, "\r\nConnection: close");
   if (!context.keep_alive.empty()) {
     // RFC 9110 7.6.1: who sends Keep-Alive names it in Connection.
-    out = put(out, "Connection: keep-alive\r\nKeep-Alive: ");
-    out = put(out, context.keep_alive);
-    return put(out, "\r\n");
+    out = put(out, "\r\nConnection: keep-alive\r\nKeep-Alive: ");
+    return put(out, context.keep_alive);
   }
-  return context.minor == 0 ? put(out, "Connection: keep-alive\r\n") : out;
+  return context.minor == 0 ? put(out, "\r\nConnection: keep-alive") : out;
 }
 
-bool is_value(std::string_view value) {
+[[gnu::noinline]] bool is_any_value(std::string_view value) {
   const ByteRange in{value.data(), value.data() + value.size()};
   return scan::skip<scan::FieldValue>(in.begin, in) == in.end;
+}
+
+[[gnu::always_inline]] inline bool is_value(std::string_view value) {
+  if (value.empty()) return true;
+#if defined(__SSSE3__)
+  if (value.size() - 16 <= 16) {
+    const __m128i first = scan::text_lanes(scan::load16(value.data()));
+    const __m128i last = scan::text_lanes(scan::load16(value.data() + value.size() - 16));
+    if (_mm_movemask_epi8(_mm_and_si128(first, last)) == 0xffff) [[likely]]
+      return true;
+  }
+#endif
+  return is_any_value(value);
 }
 
 bool is_token(std::string_view name) {
@@ -118,7 +166,7 @@ bool valid(std::span<const Header> headers) {
 
 bool valid(const ResponseHead& head) {
   return head.status >= 200 && head.status <= 599 && is_value(head.reason) &&
-         is_value(head.content_type) && valid(head.headers);
+         is_value(head.content_type) && (head.headers.empty() || valid(head.headers));
 }
 
 bool valid_trailers(std::span<const Header> trailers) {
@@ -127,13 +175,8 @@ bool valid_trailers(std::span<const Header> trailers) {
          });
 }
 
-std::size_t head_size_bound(const ResponseHead& head, const EncodeContext& context) {
-  return kFixedBytes + head.reason.size() + head.content_type.size() + context.keep_alive.size() +
-         context.date.size() + fields_size_bound(head.headers);
-}
-
 std::size_t encode_head(const ResponseHead& head, const EncodeContext& context, char* out) {
-  char* p = put_status_line(out, head.status, head.reason);
+  char* p = put_status_line(out, head);
   bool date = !context.date.empty();
   bool content_type = !head.content_type.empty();
   for (const Header& field : head.headers) {
@@ -142,18 +185,16 @@ std::size_t encode_head(const ResponseHead& head, const EncodeContext& context, 
     p = put_field(p, field);
   }
   if (date) {
-    p = put(p, "Date: ");
+    p = put(p, "\r\nDate: ");
     p = put(p, context.date);
-    p = put(p, "\r\n");
   }
   if (content_type) {
-    p = put(p, "Content-Type: ");
+    p = put(p, "\r\nContent-Type: ");
     p = put(p, head.content_type);
-    p = put(p, "\r\n");
   }
   p = put_framing(p, head, context);
   p = put_connection(p, context);
-  p = put(p, "\r\n");
+  p = put(p, kHeadEnd);
   return static_cast<std::size_t>(p - out);
 }
 
@@ -162,10 +203,10 @@ std::size_t interim_size_bound(std::span<const Header> headers) {
 }
 
 std::size_t encode_interim(int status, std::span<const Header> headers, char* out) {
-  char* p = put_status_line(out, status, {});
+  char* p = put_other_status_line(out, status, {});
   for (const Header& field : headers) p = put_field(p, field);
-  if (status == 101) p = put(p, "Connection: Upgrade\r\n");
-  p = put(p, "\r\n");
+  if (status == 101) p = put(p, "\r\nConnection: Upgrade");
+  p = put(p, kHeadEnd);
   return static_cast<std::size_t>(p - out);
 }
 
@@ -181,9 +222,9 @@ std::size_t last_chunk_size_bound(std::span<const Header> trailers) {
 }
 
 std::size_t encode_last_chunk(std::span<const Header> trailers, char* out) {
-  char* p = put(out, "0\r\n");
+  char* p = put(out, "0");
   for (const Header& field : trailers) p = put_field(p, field);
-  p = put(p, "\r\n");
+  p = put(p, kHeadEnd);
   return static_cast<std::size_t>(p - out);
 }
 

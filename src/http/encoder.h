@@ -21,10 +21,17 @@ struct EncodeContext {
 };
 
 /// True for 1xx, 204 and 304: no body and no framing header (RFC 9110 6.4.1, RFC 9112 6.3).
-bool is_bodiless(int status);
+constexpr bool is_bodiless(int status) { return status < 200 || status == 204 || status == 304; }
 
 /// Upper bound of the bytes that encode_head writes.
-std::size_t head_size_bound(const ResponseHead& head, const EncodeContext& context);
+inline std::size_t head_size_bound(const ResponseHead& head, const EncodeContext& context) {
+  // The fixed parts: status line, Date, the fields' names, a length. Less than half of it is used.
+  constexpr std::size_t kFixedBytes = 320;
+  std::size_t size = kFixedBytes + head.reason.size() + head.content_type.size() +
+                     context.keep_alive.size() + context.date.size();
+  for (const Header& field : head.headers) size += field.name.size() + field.value.size() + 4;
+  return size;
+}
 /// True when no name or value can split the response (RFC 9110 5.5, 5.6.2): checked before
 /// encoding. Content-Length, Transfer-Encoding, Connection and Keep-Alive are ours: a handler that
 /// sets them is refused. Date and Content-Type among the headers replace ours.

@@ -9,6 +9,7 @@
 #include "http/line_ends.h"
 #include "http/request_line.h"
 #include "http/scan.h"
+#include "http/scan_short.h"
 
 namespace finack::http {
 namespace {
@@ -25,8 +26,23 @@ namespace {
   return (kKeys >> key(*name.data(), name.size()) & 1) != 0;
 }
 
-[[gnu::noinline]] void make_room(std::vector<Header>& headers) {
-  headers.reserve(headers.size() + std::max<std::size_t>(headers.size(), 16));
+/// True when there is room for one more field; `limit` is not exceeded.
+[[gnu::noinline]] bool make_room(std::vector<Header>& headers, std::size_t limit) {
+  constexpr std::size_t kFirst = 16;
+  if (headers.size() >= limit) return false;
+  headers.reserve(std::min(limit, std::max(headers.size() * 2, kFirst)));
+  return true;
+}
+
+/// push_back of which only the usual case is inlined. False: that would be more than `limit`, which
+/// the capacity does not exceed.
+[[gnu::always_inline]] inline bool append(std::vector<Header>& headers, std::size_t limit,
+                                          std::string_view name, std::string_view value) {
+  if (headers.size() == headers.capacity() && !make_room(headers, limit)) [[unlikely]]
+    return false;
+  if (headers.size() == headers.capacity()) __builtin_unreachable();
+  headers.push_back(Header{name, value});
+  return true;
 }
 
 }  // namespace
@@ -92,8 +108,8 @@ bool HeadParser::finish_other_head(RequestHead& head) {
   return true;
 }
 
-const char* HeadParser::read_other_line(const char* p, ByteRange in,
-                                        const HeadLimits& limits, RequestHead& head) {
+const char* HeadParser::read_other_line(const char* p, ByteRange in, const HeadLimits& limits,
+                                        RequestHead& head) {
   head.method = Method::other;
   head.method_name = head.target = {};
   const RequestLine line = read_request_line(p, in, limits.target_bytes, head);
@@ -106,104 +122,111 @@ const char* HeadParser::read_other_line(const char* p, ByteRange in,
   return line.next;
 }
 
-[[gnu::always_inline]] inline bool HeadParser::parse_request_line(ByteRange in,
-                                                                  const HeadLimits& limits,
-                                                                  RequestHead& head) {
-  const char* p = in.begin + position_;
-  if (p != in.end && *p == '\r') [[unlikely]]
-    p = skip_empty_lines(p, in.end);
-  if (p == in.end) return false;
+const char* HeadParser::begin_head(const char* p, ByteRange in, const HeadLimits& limits,
+                                   RequestHead& head) {
+  if (p != in.end && *p == '\r') p = skip_empty_lines(p, in.end);
+  if (p == in.end) return nullptr;
   begun_ = true;
+  return read_other_line(p, in, limits, head);
+}
+
+// Behind the line; nullptr: more bytes are needed, or stage_ is rejected.
+[[gnu::always_inline]] inline const char* HeadParser::parse_request_line(ByteRange in,
+                                                                         const HeadLimits& limits,
+                                                                         RequestHead& head) {
+  const char* p = in.begin + position_;
   const char* next = try_request_line(p, in, limits.target_bytes, head);
   if (next == nullptr) [[unlikely]] {
-    next = read_other_line(p, in, limits, head);
-    if (next == nullptr) return false;
+    next = begin_head(p, {in.begin, in.end}, limits, head);
+    if (next == nullptr) return nullptr;
   }
+  begun_ = true;
   head.headers.clear();
   head.framing = Framing::none;
   head.content_length = 0;
-  position_ = static_cast<std::size_t>(next - in.begin);
-  return true;
+  return next;
 }
 
-/// push_back of which only the usual case is inlined.
-[[gnu::always_inline]] inline void append(std::vector<Header>& headers, std::string_view name,
-                                          std::string_view value) {
-  if (headers.size() == headers.capacity()) [[unlikely]]
-    make_room(headers);
-  if (headers.size() == headers.capacity()) __builtin_unreachable();
-  headers.push_back(Header{name, value});
-}
-
-// Any line that the hot loop has not taken.
+// Any line that the hot loop has not taken. Behind it; nullptr: more bytes are needed, or stage_ is
+// rejected.
 const char* HeadParser::parse_other_field(const char* p, ByteRange in, std::size_t limit,
                                           RequestHead& head) {
+  position_ = static_cast<std::size_t>(p - in.begin);
   Header field;
   const char* next = try_field_line(p, in, field);
   if (next == nullptr) {
-    position_ = static_cast<std::size_t>(p - in.begin);
     const FieldLine line = read_field_line(p, in);
     if (line.kind == FieldLine::Kind::refused) refuse(line.reject);
     if (line.kind != FieldLine::Kind::field) return nullptr;
     field = line.field;
     next = line.next;
   }
-  if (head.headers.size() >= limit) {
+  if (head.headers.size() >= limit || !append(head.headers, limit, field.name, field.value)) {
     refuse(Reject::too_many_headers);
     return nullptr;
   }
-  head.headers.push_back(field);
   return note_field(in, head, field.name, field.value) ? next : nullptr;
+}
+
+const char* HeadParser::parse_fields_one_by_one(const char* p, ByteRange in, std::size_t limit,
+                                                RequestHead& head) {
+  while (p != nullptr && (in.end - p < 2 || !is_crlf(p))) p = parse_other_field(p, in, limit, head);
+  return p != nullptr ? p + 2 : nullptr;
 }
 
 /// The usual first field is Host: reads it without a second look at its value.
 [[gnu::always_inline]] inline const char* HeadParser::parse_host_line(const char* p, ByteRange in,
+                                                                      std::size_t limit,
                                                                       RequestHead& head) {
   std::string_view host;
   const char* next = try_host_line(p, in, host);
-  if (next == nullptr) [[unlikely]]
+  if (next == nullptr || !append(head.headers, limit, std::string_view(p, 4), host)) [[unlikely]] {
+    head.host = {};
     return p;
+  }
   seen_ = static_cast<std::uint16_t>(Seen::host);
   head.host = host;
-  append(head.headers, std::string_view(p, 4), host);
   return next;
 }
 
-[[gnu::always_inline]] inline bool HeadParser::parse_fields(ByteRange in, const HeadLimits& limits,
-                                                            RequestHead& head) {
-  const char* p = in.begin + position_;
-  std::size_t room = limits.headers - std::min(limits.headers, head.headers.size());
-  if (seen_ == 0 && room != 0) {
-    p = parse_host_line(p, in, head);
-    room -= head.headers.size();
+[[gnu::always_inline]] inline const char* HeadParser::parse_fields(const char* p, ByteRange in,
+                                                                   const HeadLimits& limits,
+                                                                   RequestHead& head) {
+  const std::size_t limit = limits.headers;
+  const bool nothing_seen = seen_ == 0;
+  if (head.headers.capacity() > limit) [[unlikely]] {
+    if (nothing_seen) head.host = {};
+    return parse_fields_one_by_one(p, {in.begin, in.end}, limit, head);
   }
+  if (nothing_seen) [[likely]]
+    p = parse_host_line(p, in, limit, head);
   LineEnds ends(p);
   for (;;) {
-    const char* end = ends.find(p, in);
-    if (end == p || end == nullptr) [[unlikely]] {
-      if (in.end - p >= 2 && is_crlf(p)) break;
+    const char* end = ends.find(in);
+    if (end <= p) [[unlikely]] {
+      if ((end == p || in.end - p >= 2) && is_crlf(p)) [[likely]]
+        return p + 2;
       end = nullptr;
     }
     const char* colon = end != nullptr ? scan::skip_name<scan::Token>(p, in) : nullptr;
     if (end == nullptr || load2(colon) != load2(": ") ||
         static_cast<unsigned char>(colon[2]) <= ' ' || static_cast<unsigned char>(end[-1]) <= ' ' ||
-        !is_crlf(end) || room == 0) [[unlikely]] {
-      p = parse_other_field(p, in, limits.headers, head);
-      if (p == nullptr) return false;
-      --room;
+        !is_crlf(end)) [[unlikely]] {
+      p = parse_other_field(p, {in.begin, in.end}, limit, head);
+      if (p == nullptr) return nullptr;
       ends = LineEnds(p);
       continue;
     }
     const std::string_view name(p, colon);
     const std::string_view value(colon + 2, end);
-    append(head.headers, name, value);
-    if (may_matter(name) && !note_field(in, head, name, value)) return false;
-    --room;
+    if (!append(head.headers, limit, name, value)) [[unlikely]] {
+      refuse(Reject::too_many_headers);
+      return nullptr;
+    }
+    if (may_matter(name) && !note_field({in.begin, in.end}, head, name, value)) return nullptr;
     ends.drop_crlf();
     p = end + 2;
   }
-  position_ = static_cast<std::size_t>(p + 2 - in.begin);
-  return finish_head(head);
 }
 
 HeadParser::State HeadParser::parse(std::string_view bytes, const HeadLimits& limits,
@@ -211,17 +234,26 @@ HeadParser::State HeadParser::parse(std::string_view bytes, const HeadLimits& li
   // Bytes behind the limit are not looked at, so the verdict does not depend on how many came at
   // once.
   const ByteRange in{bytes.data(), bytes.data() + std::min(bytes.size(), limits.head_bytes)};
-  if (stage_ == Stage::fields && base_ != in.begin) rebase(bytes, head);
+  const char* p = nullptr;
+  if (stage_ == Stage::request_line) [[likely]] {
+    p = parse_request_line(in, limits, head);
+    if (p != nullptr) [[likely]]
+      stage_ = Stage::fields;
+  } else if (stage_ == Stage::fields) {
+    if (base_ != in.begin) rebase(bytes, head);
+    p = in.begin + position_;
+  } else {
+    return stage_ == Stage::done ? State::done : State::rejected;
+  }
+  if (p != nullptr) p = parse_fields(p, in, limits, head);
+  if (p != nullptr && finish_head(head)) [[likely]] {
+    position_ = static_cast<std::size_t>(p - in.begin);
+    stage_ = Stage::done;
+    return State::done;
+  }
   base_ = in.begin;
   base_size_ = bytes.size();
-  bool complete = false;
-  if (stage_ == Stage::request_line && parse_request_line(in, limits, head)) stage_ = Stage::fields;
-  if (stage_ == Stage::fields) complete = parse_fields(in, limits, head);
-  if (complete) stage_ = Stage::done;
-  if (stage_ == Stage::done) return State::done;
-  if (stage_ != Stage::rejected && bytes.size() >= limits.head_bytes) {
-    refuse(Reject::head_too_large);
-  }
+  if (stage_ != Stage::rejected && base_size_ >= limits.head_bytes) refuse(Reject::head_too_large);
   return stage_ == Stage::rejected ? State::rejected : State::need_more;
 }
 

@@ -51,18 +51,21 @@ class HeadParser {
   void rebase(std::string_view bytes, RequestHead& head);
   bool refuse(Reject reason);
   const char* skip_empty_lines(const char* p, const char* end);
-  // Behind the line; nullptr: more bytes are needed, or stage_ is rejected.
+  // These return what lies behind what they read; nullptr: more bytes are needed, or stage_ is
+  // rejected.
+  const char* parse_request_line(ByteRange in, const HeadLimits& limits, RequestHead& head);
+  const char* begin_head(const char* p, ByteRange in, const HeadLimits& limits, RequestHead& head);
   const char* read_other_line(const char* p, ByteRange in, const HeadLimits& limits,
                               RequestHead& head);
-  // False: more bytes are needed, or stage_ is rejected.
-  bool parse_request_line(ByteRange in, const HeadLimits& limits, RequestHead& head);
-  const char* parse_host_line(const char* p, ByteRange in, RequestHead& head);
-  bool parse_fields(ByteRange in, const HeadLimits& limits, RequestHead& head);
-  bool finish_head(RequestHead& head);
-  bool finish_other_head(RequestHead& head);
-  // Behind the line; nullptr: more bytes are needed, or stage_ is rejected.
+  const char* parse_fields(const char* p, ByteRange in, const HeadLimits& limits,
+                           RequestHead& head);
+  const char* parse_fields_one_by_one(const char* p, ByteRange in, std::size_t limit,
+                                      RequestHead& head);
+  const char* parse_host_line(const char* p, ByteRange in, std::size_t limit, RequestHead& head);
   const char* parse_other_field(const char* p, ByteRange in, std::size_t limit, RequestHead& head);
   // False: refused.
+  bool finish_head(RequestHead& head);
+  bool finish_other_head(RequestHead& head);
   // In head_fields.cpp.
   bool note_field(ByteRange in, RequestHead& head, std::string_view name, std::string_view value);
   bool note_host(ByteRange in, RequestHead& head, std::string_view value);

@@ -5,6 +5,7 @@
 
 #include "http/ascii.h"
 #include "http/scan.h"
+#include "http/scan_short.h"
 
 namespace finack::http {
 
@@ -16,9 +17,9 @@ bool is_host(std::string_view text, ByteRange in);
 
 /// Four bytes as loaded: whether each is a digit.
 inline bool are_digits(std::uint32_t word) {
-  constexpr std::uint32_t kHigh = 0xf0f0f0f0;
-  // Adding six carries ':' to '?' out of the digits' row; a byte above 0xf9 fails the first half.
-  return (word & kHigh) == 0x30303030 && ((word + 0x06060606) & kHigh) == 0x30303030;
+  const std::uint32_t digits = word ^ 0x30303030;
+  // Adding 0x76 sets the top bit of what is more than nine; carries come only from such bytes.
+  return (((digits + 0x76767676) | digits) & 0x80808080) == 0;
 }
 
 /// The common half of reading a Host line: whether the line at `p` is "Host: " in any case, a name,
@@ -30,8 +31,8 @@ inline bool are_digits(std::uint32_t word) {
     return nullptr;
   if ((load4(p) | 0x20202020) != load4("host") || load2(p + 4) != load2(": ")) return nullptr;
   const char* begin = p + 6;
-  const char* end = scan::skip_short<scan::HostName>(begin, in);
-  if (in.end - end < 7 || end == begin) [[unlikely]]
+  const char* end = scan::skip_short<scan::HostName>(begin, in, 7);
+  if (end == begin) [[unlikely]]
     return nullptr;
   if (*end == ':' && are_digits(load4(end + 1))) end += 5;
   if (!is_crlf(end)) [[unlikely]]

@@ -7,6 +7,7 @@
 #include "finack/http/reject.h"
 #include "http/ascii.h"
 #include "http/scan.h"
+#include "http/scan_short.h"
 
 namespace finack::http {
 
@@ -30,15 +31,12 @@ RequestLine read_request_line(const char* p, ByteRange in, std::size_t target_li
                                                           RequestHead& head) {
   constexpr std::string_view kTail = " HTTP/1.1\r\n";
   const char* target = p + name_size + 1;
-  const char* path_end = scan::skip_short<scan::Path>(target, in);
+  const char* path_end = scan::skip_short<scan::Path>(target, in, kTail.size());
   const char* end = path_end;
   head.query = {};
-  const auto room = [in](const char* at) { return in.end - at; };
-  if (room(end) < 11) [[unlikely]]
-    return nullptr;
   if (*end == '?') {
     end = scan::skip<scan::Query>(path_end + 1, in);
-    if (room(end) < 11) [[unlikely]]
+    if (in.end - end < static_cast<std::ptrdiff_t>(kTail.size())) [[unlikely]]
       return nullptr;
     head.query = std::string_view(path_end + 1, end);
   }
@@ -50,12 +48,12 @@ RequestLine read_request_line(const char* p, ByteRange in, std::size_t target_li
   head.method_name = std::string_view(p, name_size);
   head.target = std::string_view(target, size);
   head.path = std::string_view(target, path_end);
-  head.host = {};
   return end + kTail.size();
 }
 
 /// The hot half of read_request_line: reads a whole line with a usual method, an origin-form and
-/// HTTP/1.1, and returns what lies behind it. nullptr: ask read_request_line what it is.
+/// HTTP/1.1, and returns what lies behind it; `head.host` is left as it was. nullptr: ask
+/// read_request_line what it is.
 [[gnu::always_inline]] inline const char* try_request_line(const char* p, ByteRange in,
                                                            std::size_t target_limit,
                                                            RequestHead& head) {

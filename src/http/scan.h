@@ -35,6 +35,10 @@ constexpr int hex_value(unsigned char c) {
   return static_cast<unsigned>(__builtin_ctzll(mask));
 }
 
+[[gnu::always_inline]] inline unsigned first_bit(unsigned mask) {
+  return static_cast<unsigned>(__builtin_ctz(mask));
+}
+
 // The byte classes. Each has `accepts`, from which tables for both scanners are made.
 
 /// RFC 9110 5.6.2
@@ -155,41 +159,11 @@ template <class Class>
   if (in.end - in.begin >= 16) {
     // The last 16 bytes, those before p shifted out.
     const char* tail = in.end - 16;
-    const unsigned mask = stops<Class>(load16(tail)) >>
-                          static_cast<unsigned>(p - tail);
+    const unsigned mask = stops<Class>(load16(tail)) >> static_cast<unsigned>(p - tail);
     return mask != 0 ? p + first_bit(mask) : in.end;
   }
 #endif
   return skip_portable<Class>(p, in.end);
-}
-
-/// skip, out of line.
-template <class Class>
-[[gnu::noinline]] const char* skip_long(const char* p, ByteRange in) {
-  return skip<Class>(p, in);
-}
-
-/// As skip, where a short run is likely and 16 bytes can be read from `p` on.
-template <class Class>
-[[gnu::always_inline]] inline const char* skip_short(const char* p, ByteRange in) {
-#if defined(__SSSE3__)
-  const unsigned mask = stops<Class>(load16(p));
-  if (mask != 0) [[likely]]
-    return p + first_bit(mask);
-#endif
-  return skip_long<Class>(p, in);
-}
-
-/// As skip, where a short run is likely and at least 16 bytes lie in `in`.
-template <class Class>
-[[gnu::always_inline]] inline const char* skip_name(const char* p, ByteRange in) {
-#if defined(__SSSE3__)
-  const char* block = p < in.end - 16 ? p : in.end - 16;
-  const unsigned mask = stops<Class>(load16(block)) >> static_cast<unsigned>(p - block);
-  if (mask != 0) [[likely]]
-    return p + first_bit(mask);
-#endif
-  return skip_long<Class>(p, in);
 }
 
 }  // namespace scan

@@ -87,7 +87,6 @@ constexpr StatusLine make_line(int status, std::string_view phrase) {
   }
   put(" ");
   put(phrase);
-  put("\r\n");
   return line;
 }
 
@@ -123,7 +122,5 @@ std::string_view reason_phrase(int status) {
   const std::size_t row = row_of(status);
   return row != 0 ? kPhrases[row - 1].phrase : std::string_view();
 }
-
-bool is_bodiless(int status) { return status < 200 || status == 204 || status == 304; }
 
 }  // namespace finack::http

@@ -5,7 +5,7 @@
 
 namespace finack::http {
 
-/// "HTTP/1.1 200 OK\r\n", padded so that a copy of fixed size is a few vector moves.
+/// "HTTP/1.1 200 OK", padded so that a copy of fixed size is a few vector moves.
 struct StatusLine {
   static constexpr std::size_t kBytes = 55;
   std::array<char, kBytes> text{};

@@ -28,13 +28,14 @@ class ByteArena {
   }
   void reset() {
     left_ = kFirst;
-    if (!blocks_.empty()) blocks_.clear();
+    if (!blocks_.empty()) drop_blocks();
   }
 
  private:
   static constexpr std::size_t kFirst = 512;
 
-  char* take_block(std::size_t bytes) {
+  [[gnu::noinline]] void drop_blocks() { blocks_.clear(); }
+  [[gnu::noinline]] char* take_block(std::size_t bytes) {
     blocks_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
     return blocks_.back().get();
   }

@@ -22,6 +22,8 @@ void Chain::run_waiting() {
   conclude_if_done();
 }
 
+void Chain::drop_error() { error_ = nullptr; }
+
 bool Chain::run_loop(int parent) {
   const int outer = std::exchange(parent_, parent);
   const int count = static_cast<int>(handlers_.size());
@@ -192,7 +194,7 @@ void Chain::loop_complete(int parent, std::exception_ptr error) {
 }
 
 void Chain::conclude_if_done() {
-  if (root_done_ && in_flight_ == 0) state_.conclude();
+  if (root_done_ && in_flight_ == 0) state_.conclude_fully();
 }
 
 bool Chain::next_done(int slot) const {

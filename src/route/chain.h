@@ -44,7 +44,7 @@ class Chain {
       parent_ = -1;
       root_done_ = nested_pending_ = false;
     }
-    if (failed()) error_ = nullptr;
+    if (failed()) drop_error();
   }
 
  private:
@@ -65,6 +65,7 @@ class Chain {
   };
 
   void run_waiting();
+  void drop_error();
   /// False: left pending.
   bool run_loop(int parent);
   bool run_one(int parent);

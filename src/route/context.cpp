@@ -208,7 +208,7 @@ void Context::abort_with_status(int status) {
   s_.chain.abort();
 }
 void Context::abort_connection() {
-  s_.flags.connection_abort = true;
+  s_.more().connection_abort = true;
   s_.chain.abort();
 }
 bool Context::aborted() const { return s_.chain.aborted(); }

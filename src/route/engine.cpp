@@ -77,7 +77,7 @@ struct Engine::Table {
     return others.back().tree;
   }
   /// What most requests ask for; nullptr: find() has to look.
-  const Route* find_exact(const http::RequestHead& head) const {
+  [[gnu::always_inline]] const Route* find_exact(const http::RequestHead& head) const {
     if (head.method == http::Method::other) return nullptr;
     return trees[static_cast<std::size_t>(head.method)].find_exact(head.path);
   }

@@ -25,7 +25,7 @@ class ExactPaths {
     put(Entry{path, &route});
   }
   /// nullptr: none.
-  const Route* find(std::string_view path) const {
+  [[gnu::always_inline]] const Route* find(std::string_view path) const {
     const Entry* entries = entries_.data();
     const std::size_t mask = entries_.size() - 1;
     for (std::size_t i = hash_text(path.data(), path.size());; ++i) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 #include <unistd.h>
+#ifdef __SSSE3__
+#include <tmmintrin.h>
+#endif
 
 #include <array>
 #include <bit>
@@ -82,30 +85,46 @@ class Random {
   }
 
  private:
-  void seed() {
+  [[gnu::noinline]] void seed() {
     std::random_device device;
     for (std::uint64_t& word : state_) word = std::uint64_t{device()} << 32 | device() | 1;
   }
   std::array<std::uint64_t, 2> state_{};  ///< All zero: not seeded yet, and never again.
 };
 
-/// Eight hex digits, for eight bytes below 16.
-std::uint64_t hex_digits(std::uint64_t nibbles) {
-  // A byte over 9 gains the step from '0' + 10 to 'a'.
-  const std::uint64_t letters = ((nibbles + 0x0606060606060606) >> 4) & 0x0101010101010101;
-  return nibbles + 0x3030303030303030 + letters * ('a' - '0' - 10);
-}
+constexpr std::size_t kMadeIdBytes = 32;
 
-/// Writes 32 random hex digits. The order of their nibbles is as good as any.
+#ifdef __SSSE3__
+void write_hex(std::uint64_t one, std::uint64_t two, char* place) {
+  const __m128i digits =
+      _mm_setr_epi8('0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f');
+  const __m128i bits = _mm_set_epi64x(static_cast<long long>(two), static_cast<long long>(one));
+  const __m128i mask = _mm_set1_epi8(15);
+  const __m128i low = _mm_shuffle_epi8(digits, _mm_and_si128(bits, mask));
+  const __m128i high = _mm_shuffle_epi8(digits, _mm_and_si128(_mm_srli_epi64(bits, 4), mask));
+  std::memcpy(place, &low, sizeof low);
+  std::memcpy(place + sizeof low, &high, sizeof high);
+}
+#else
+void write_hex(std::uint64_t one, std::uint64_t two, char* place) {
+  for (int i = 0; i < 16; ++i, one >>= 4, two >>= 4) {
+    *place++ = "0123456789abcdef"[one & 15];
+    *place++ = "0123456789abcdef"[two & 15];
+  }
+}
+#endif
+
+/// Writes random hex digits. The order of their nibbles is as good as any.
 std::string_view write_random_id(char* place) {
-  constexpr std::uint64_t kLow = 0x0f0f0f0f0f0f0f0f;
   thread_local constinit Random random;
   const std::uint64_t one = random.next();
-  const std::uint64_t two = random.next();
-  const std::array words{hex_digits(one & kLow), hex_digits(one >> 4 & kLow),
-                         hex_digits(two & kLow), hex_digits(two >> 4 & kLow)};
-  std::memcpy(place, words.data(), sizeof words);
-  return {place, sizeof words};
+  write_hex(one, random.next(), place);
+  return {place, kMadeIdBytes};
+}
+
+// Apart from the middleware, which then saves fewer registers when it makes a name.
+[[gnu::noinline]] std::string_view kept_id(Response& response, std::string_view offered) {
+  return sane_id(offered) ? response.keep(offered) : write_random_id(response.room(kMadeIdBytes));
 }
 
 }  // namespace
@@ -124,9 +143,9 @@ HandlerFunction recovery(FailureHook hook) {
 HandlerFunction request_id() {
   return HandlerFunction([](Context& c) {
     RequestState& state = c.state();
-    const std::string_view offered = c.header("X-Request-Id");
-    state.request_id =
-        sane_id(offered) ? state.response.keep(offered) : write_random_id(state.response.room(32));
+    const std::string_view offered = state.exchange->request().header("X-Request-Id");
+    state.request_id = offered.empty() ? write_random_id(state.response.room(kMadeIdBytes))
+                                       : kept_id(state.response, offered);
     state.exchange->set_request_id(state.request_id);
     state.response.set_kept_header("X-Request-Id", state.request_id);
   });

@@ -186,7 +186,7 @@ RequestState::Outcome RequestState::decide_error(const std::exception_ptr& error
 }
 
 RequestState::Outcome RequestState::decide() {
-  if (flags.connection_abort) return {Outcome::Kind::abort, record::Cause::app_abort, {}};
+  if (extras_.connection_abort) return {Outcome::Kind::abort, record::Cause::app_abort, {}};
   if (chain.failed()) return decide_error(chain.error());
   if (exchange->started()) return {Outcome::Kind::finish, record::Cause::unknown, {}};
   if (response.answered()) {
@@ -260,6 +260,7 @@ void RequestState::reset_extras() {
   extras_.values.clear();
   extras_.decoded.clear();
   extras_.client_ip.clear();
+  extras_.connection_abort = false;
 }
 
 }  // namespace finack::route

@@ -51,7 +51,6 @@ struct RequestState {
     bool on_pool = false;  ///< A blocking handler has the Context.
     bool timed_out = false;
     bool gathered = false;
-    bool connection_abort = false;
     record::Cause cause = record::Cause::unknown;  ///< Of the outcome, once decided.
   };
   Flags flags;
@@ -73,6 +72,7 @@ struct RequestState {
     std::list<std::string> decoded;
     std::string client_ip;
     std::vector<std::move_only_function<void(Context&)>> finished;
+    bool connection_abort = false;
     std::optional<std::stop_source> stop;
     std::optional<std::stop_callback<std::function<void()>>> stop_link;
   };
@@ -96,7 +96,7 @@ struct RequestState {
   void set_deadline(Nanos d, int status);
   std::stop_token stop_token();
   /// Runs the finished hooks, sends the answer, gives this object back.
-  void conclude() {
+  [[gnu::always_inline]] void conclude() {
     if (!simply_answered()) {
       conclude_fully();
       return;
@@ -105,6 +105,8 @@ struct RequestState {
     if (!response.send(*exchange, {})) refused();
     recycle();
   }
+  /// The same, whatever happened.
+  void conclude_fully();
 
   RequestState* next_free = nullptr;
 
@@ -128,13 +130,14 @@ struct RequestState {
   void refused();
   /// Answered by plain means: what decide() would look at besides is not there.
   bool simply_answered() const {
-    return !has_more_ && !flags.connection_abort && !chain.failed() && response.answered() &&
-           !response.streaming() && !exchange->started();
+    return !has_more_ && !chain.failed() && response.answered() && !response.streaming() &&
+           !exchange->started();
   }
   void recycle() {
     chain.reset();
     response.reset();
-    body = request_id = {};
+    body = {};
+    request_id = {};
     recovery = nullptr;
     deadline = Instant::max();
     flags = {};
@@ -142,14 +145,13 @@ struct RequestState {
     next_free = free_states;
     free_states = this;
   }
-  void conclude_fully();
   void reset_extras();
 
   Extras extras_;
   bool has_more_ = false;
 };
 
-inline void Chain::run() {
+[[gnu::always_inline]] inline void Chain::run() {
   index_ = 0;
   if (may_wait_) {
     run_waiting();

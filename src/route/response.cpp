@@ -64,6 +64,27 @@ std::string_view type_of(std::string_view file_name) {
   return "application/octet-stream";
 }
 
+void Response::begin(int status, Body body, std::string_view content_type) {
+  if (facts_.body == Body::file) file_.reset();
+  facts_.status = status;
+  facts_.body = body;
+  facts_.streaming = false;
+  type_ = content_type;
+  view_ = {};
+}
+
+void Response::set_view(int status, std::string_view content_type, std::string_view bytes) {
+  begin(status, Body::view, content_type);
+  view_ = bytes;
+}
+
+void Response::set_first_copy(int status, std::string_view content_type, std::string_view bytes) {
+  if (bytes.size() > kKeptCapacity) facts_.used = Used::large;
+  if (bytes.size() > buffer_.size()) buffer_.resize(bytes.size());
+  begin(status, Body::none, content_type);
+  set_copy(status, content_type, bytes);
+}
+
 std::string& Response::begin_buffered(int status, std::string_view content_type) {
   begin(status, Body::buffered, content_type);
   facts_.used = Used::large;
@@ -104,8 +125,6 @@ void Response::remove_header(std::string_view name) {
   std::erase_if(headers_, [name](const http::Header& h) { return same_name(h.name, name); });
 }
 
-void Response::drop_file() { file_.reset(); }
-
 bool Response::send_other(http::Exchange& exchange, std::string_view exception) {
   if (facts_.body == Body::buffered) {
     return exchange.respond(head(buffer_.size(), exception), buffer_);
@@ -117,11 +136,6 @@ bool Response::send_other(http::Exchange& exchange, std::string_view exception) 
 }
 
 bool Response::start(http::Exchange& exchange) { return exchange.start(head(length_, {})); }
-
-void Response::grow_buffer(std::size_t bytes) {
-  if (bytes > kKeptCapacity) facts_.used = Used::large;
-  buffer_.resize(bytes);
-}
 
 void Response::reset_large() {
   file_.reset();

@@ -39,15 +39,19 @@ class Response {
   /// Empty buffer to write a body into.
   std::string& begin_buffered(int status, std::string_view content_type);
   void set_copy(int status, std::string_view content_type, std::string_view bytes) {
-    if (bytes.size() > buffer_.size()) grow_buffer(bytes.size());
-    char* place = buffer_.data();
-    set_view(status, content_type, {place, bytes.size()});
-    if (!bytes.empty()) std::memcpy(place, bytes.data(), bytes.size());
+    // Nothing is called before the copy but in place of all: the hot path saves no register.
+    if (bytes.size() > buffer_.size() || facts_.body == Body::file) {
+      set_first_copy(status, content_type, bytes);
+      return;
+    }
+    facts_.status = status;
+    facts_.body = Body::view;
+    facts_.streaming = false;
+    type_ = content_type;
+    view_ = {buffer_.data(), bytes.size()};
+    if (!bytes.empty()) std::memcpy(buffer_.data(), bytes.data(), bytes.size());
   }
-  void set_view(int status, std::string_view content_type, std::string_view bytes) {
-    begin(status, Body::view, content_type);
-    view_ = bytes;
-  }
+  void set_view(int status, std::string_view content_type, std::string_view bytes);
   void set_owned(int status, std::string_view content_type, std::string&& bytes);
   void set_file(int status, std::string_view content_type, Fd file, std::uint64_t bytes);
   /// A streamed answer; start() sends the head. http::ResponseHead::kChunked: of unknown length.
@@ -75,8 +79,7 @@ class Response {
   /// Sends head and body. False: a header was refused, nothing was sent.
   bool send(http::Exchange& exchange, std::string_view exception) {
     if (facts_.body > Body::view) return send_other(exchange, exception);
-    const std::string_view bytes = facts_.body == Body::view ? view_ : std::string_view();
-    return exchange.respond(head(bytes.size(), exception), bytes);
+    return exchange.respond(head(view_.size(), exception), view_);
   }
   /// Sends the head of a streamed answer. False as above.
   bool start(http::Exchange& exchange);
@@ -89,6 +92,7 @@ class Response {
     }
     facts_ = {};
     type_ = {};
+    view_ = {};
   }
 
  private:
@@ -107,13 +111,7 @@ class Response {
     if (facts_.used == Used::least) facts_.used = Used::texts;
   }
   void remove_header(std::string_view name);
-  void begin(int status, Body body, std::string_view content_type) {
-    if (facts_.body == Body::file) drop_file();
-    facts_.status = status;
-    facts_.body = body;
-    facts_.streaming = false;
-    type_ = content_type;
-  }
+  void begin(int status, Body body, std::string_view content_type);
   http::ResponseHead head(std::uint64_t length, std::string_view exception) const {
     return {.status = facts_.status,
             .reason = {},
@@ -125,16 +123,15 @@ class Response {
             .exception = exception};
   }
   bool send_other(http::Exchange& exchange, std::string_view exception);
-  void grow_buffer(std::size_t bytes);
-  void drop_file();
+  void set_first_copy(int status, std::string_view content_type, std::string_view bytes);
   void reset_large();
 
   Facts facts_;
   std::string_view type_;
-  std::string_view view_;
+  std::string_view view_;  ///< Empty where the body is none.
   std::vector<http::Header> headers_;
   std::vector<http::Header> trailers_;
-  std::string buffer_;  ///< Its bytes are a body only where facts_.body or view_ says so.
+  std::string buffer_;  ///< Longer than a copied body, which view_ is of.
   std::string owned_;
   Fd file_;
   std::uint64_t length_ = 0;  ///< Of a file, or a streamed answer's.

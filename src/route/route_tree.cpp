@@ -159,6 +159,12 @@ void RouteTree::add(const Route& route) {
   if (route.param_names.empty()) exact_.add(route.label.pattern, route);
 }
 
+const Route* RouteTree::find(std::string_view path, Params& params) const {
+  params.count = 0;
+  const Route* found = find_exact(path);
+  return found != nullptr || !has_params_ ? found : match(root_.get(), path, 0, params);
+}
+
 const RouteTree::Node* RouteTree::Node::child_for(std::string_view rest) const {
   for (std::size_t i = 0; i < first_bytes.size(); ++i) {
     if (first_bytes[i] != rest[0]) continue;

@@ -32,13 +32,11 @@ class RouteTree {
   /// Throws RouteConflict when the pattern is malformed or meets one that was added before.
   void add(const Route& route);
   /// nullptr: none. No allocation.
-  const Route* find(std::string_view path, Params& params) const {
-    params.count = 0;
-    const Route* found = find_exact(path);
-    return found != nullptr || !has_params_ ? found : match(root_.get(), path, 0, params);
-  }
+  const Route* find(std::string_view path, Params& params) const;
   /// Among the patterns without parameters alone.
-  const Route* find_exact(std::string_view path) const { return exact_.find(path); }
+  [[gnu::always_inline]] const Route* find_exact(std::string_view path) const {
+    return exact_.find(path);
+  }
   bool empty() const { return count_ == 0; }
 
  private:

@@ -109,7 +109,6 @@ void Connection::flush() {
     if (result.kind == SendResult::Kind::pending) {
       send_pending_ = true;
       active_->sending().start(worker_.loop().now());
-      if (active_->responding()) enter(Phase::response);
       return rearm();
     }
     blocked_ = result.bytes < offered;
@@ -210,7 +209,8 @@ void Connection::on_end(StreamEnd end_) {
   const std::size_t unacked = stream_.unacknowledged();
   Phase phase = phase_;
   const Facts known = facts(unacked);
-  if (phase == Phase::handling && (known & kBodyOpen) != 0) phase = Phase::body;
+  if (phase == Phase::handling && (known & kBodyOpen) != 0 && active_->not_started())
+    phase = Phase::body;  // the rest of the body is what we would wait for next
   if (end_.kind == EndKind::fin) peer_fin_ = true;
 
   const std::optional<Verdict> verdict = judge(end_.kind, phase, known);

@@ -55,6 +55,7 @@ void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
   if (!peer_is_there || by_force(verdict.cause))
     return finalize(make_ending(verdict, evidence), verdict.ended_by != EndedBy::peer);
   if (active_ != nullptr) {
+    if (verdict.cause == Cause::timeout_handler && active_->stop_in_time(verdict)) return rearm();
     const int status = reply_status(verdict.cause);
     if (status != 0 && active_->answer_error(status, verdict, evidence)) {
       flush();

@@ -29,7 +29,6 @@ void Http1Exchange::begin(Connection& connection) {
   close_ = {};
   sending_ = {};
   flush_ = in_handler_ = fin_handling_ = false;
-  abort_.reset();
   if (late_) late_.reset();
   if (left_) left_.reset();
   local_.family = Address::Family::none;
@@ -54,6 +53,7 @@ void Http1Exchange::clear() {
   inbox_.clear();
   outbox_.reset();
   if (!answered_.empty()) answered_.clear();
+  if (!handed_.empty()) handed_.clear();
   if (body_ready_) body_ready_ = nullptr;
   if (write_ready_) write_ready_ = nullptr;
   if (sleep_done_) sleep_done_ = nullptr;
@@ -74,14 +74,15 @@ void Http1Exchange::flush_soon() {
 
 bool Http1Exchange::gone() const {
   return connection_ == nullptr ||
-         (departure_ && departure_.cause != Cause::client_left_unproved);
+         (departure_ && departure_.cause != Cause::client_left_unproved &&
+          departure_.cause != Cause::timeout_handler);
 }
 
 // ---- The handler runs ----
 
 /// The end of a loop turn: everything that this wake-up had to tell is known.
 void Http1Exchange::run_deferred() {
-  if (r_.stage == Stage::released) {
+  if (to_release()) {
     const bool orphan = connection_ == nullptr;
     release();
     if (orphan) return;
@@ -91,7 +92,6 @@ void Http1Exchange::run_deferred() {
   if (connection_ == nullptr) return;
   if (std::exchange(flush_, false)) connection_->flush();
   if (connection_ == nullptr) return;
-  if (abort_) return connection_->end(*abort_, {});
   if (write_ready_ && writer_may_go_on()) wake(write_ready_);
 }
 
@@ -107,7 +107,7 @@ void Http1Exchange::start_handlers() {
       if (connection_->peer_finished()) on_client_fin();
       return connection_->rearm();
     }
-    if (close_.wanted || close_.discard || abort_ || inbox_.empty()) return;
+    if (close_.wanted || close_.discard || inbox_.empty()) return;
     if (outbox_.bytes() > kPipelineBytes) return;
     file_answer();
     if (!try_head()) return;
@@ -121,19 +121,19 @@ void Http1Exchange::run_handler() {
   worker_.handler().handle(*this);
   in_handler_ = false;
   worker_.mark_running(nullptr);
-  if (r_.stage == Stage::released) release();
+  if (to_release()) release();
 }
 
 /// Resumes a waiting handler. One that is on the stack already sees by its next call what is new.
 void Http1Exchange::wake(Callback& callback) {
-  if (!callback || in_handler_ || r_.stage == Stage::released) return;
+  if (!callback || in_handler_ || to_release()) return;
   Callback run = std::exchange(callback, nullptr);
   in_handler_ = true;
   if (r_.route != nullptr) worker_.mark_running(r_.route);
   run();
   worker_.mark_running(nullptr);
   in_handler_ = false;
-  if (r_.stage == Stage::released) schedule();
+  if (to_release()) schedule();
 }
 
 void Http1Exchange::post(Callback fn) {
@@ -143,7 +143,7 @@ void Http1Exchange::post(Callback fn) {
 /// The handler called finish, abort or a whole response: it will not touch the exchange again. What
 /// follows waits until no frame of it is on the stack.
 void Http1Exchange::let_go() {
-  r_.stage = Stage::released;
+  r_.stage = r_.stage == Stage::detached ? Stage::done : Stage::released;
   flush_ = true;
   if (!in_handler_) schedule();
 }
@@ -200,6 +200,12 @@ void Http1Exchange::stop_handler(const Verdict& verdict) {
   if (!handler_running() || departure_) return;
   departure_ = {verdict.cause, verdict.how, worker_.loop().now()};
   wake_all();
+}
+
+bool Http1Exchange::stop_in_time(const Verdict& verdict) {
+  if (r_.stage != Stage::handling) return true;
+  stop_handler(verdict);
+  return r_.stage != Stage::handling;
 }
 
 /// Tells a handler that waits for whatever that nothing will come of it any more.

@@ -56,6 +56,11 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   bool busy() const {
     return r_.stage == Stage::queued || r_.stage == Stage::handling || r_.stage == Stage::released;
   }
+  /// The handler has let go, and release() is to come.
+  bool to_release() const { return r_.stage == Stage::released || r_.stage == Stage::done; }
+  bool not_started() const { return r_.stage == Stage::queued; }
+  /// Asks the handler to stop because its own time is up. False: it goes on for now.
+  bool stop_in_time(const Verdict& verdict);
   bool handler_running() const {
     return r_.stage == Stage::handling || r_.stage == Stage::detached;
   }
@@ -99,7 +104,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   std::uint32_t number() const override { return number_; }
   http::BodyRead read_body() override;
   void on_body_ready(Callback callback) override;
-  std::span<const http::Header> trailers() const override { return decoder_.trailers(); }
+  std::span<const http::Header> trailers() const override;
   bool body_at_hand(std::string_view& out) override;
   void inform(int status, std::span<const http::Header> headers) override;
   bool respond(const http::ResponseHead& head, std::string_view body) override;
@@ -174,6 +179,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void end_lifetime();
   void end_response();
   void misuse();
+  void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);
   void keep_close_evidence();
   bool writer_may_go_on() const;
@@ -198,12 +204,16 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::RequestHead head_;
   http::ChunkedDecoder decoder_;
   std::vector<AnsweredRequest> answered_;
+  struct Handed {
+    std::uint64_t end;
+    std::uint32_t number;
+  };
+  std::vector<Handed> handed_;  ///< Of pipelined answers: where they ended in the outbox.
   record::RequestEntry entry_;
   std::uint32_t number_ = 0;
   bool flush_ = false;         ///< There is something to send at the end of the turn.
   bool in_handler_ = false;    ///< A frame of the handler is on the stack.
   bool fin_handling_ = false;  ///< The client's FIN came before a response byte was sent.
-  std::optional<Verdict> abort_;  ///< Ends the connection so at the end of the turn.
   SendWatch sending_;
   http::Departure departure_;
   record::Evidence evidence_;

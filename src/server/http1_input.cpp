@@ -63,8 +63,9 @@ bool Http1Exchange::try_head() {
     begin_request();
     return !close_.discard;
   }
-  if (state == http::HeadParser::State::need_more && !parser_.begun()) {
-    // Empty lines before a request line are no request (RFC 9112 2.2).
+  if (state == http::HeadParser::State::need_more && !parser_.begun() &&
+      connection_->requests() > 0) {
+    // Empty lines behind a request are no request (RFC 9112 2.2); old clients send one after a POST.
     inbox_.consume(inbox_.front().size() & ~std::size_t{1});
     parser_.reset();
     r_.times = {};
@@ -92,6 +93,7 @@ void Http1Exchange::begin_request() {
   r_.stage = Stage::queued;
   r_.head_method = head_.method == http::Method::head;
   r_.times.head_done = worker_.loop().now();
+  r_.times.rate_since = {};
   connection_->note_version(head_.minor);
   if (head_.framing != http::Framing::none) frame_body();
   if (!close_.discard) connection_->enter(Phase::handling);
@@ -276,6 +278,11 @@ bool Http1Exchange::body_at_hand(std::string_view& out) {
   r_.body_left = 0;
   r_.body = Body::complete;
   return true;
+}
+
+std::span<const http::Header> Http1Exchange::trailers() const {
+  if (head_.framing != http::Framing::chunked || r_.body != Body::complete) return {};
+  return decoder_.trailers();
 }
 
 void Http1Exchange::on_body_ready(Callback callback) {

@@ -17,6 +17,8 @@ namespace {
 
 constexpr Verdict kCompleted{EndedBy::local, How::none, Phase::flush, Cause::ok_completed};
 
+constexpr std::size_t kHandedKept = 64;
+
 void apply(const Verdict& verdict, record::Ending& ending) {
   ending.ended_by = verdict.ended_by;
   ending.how = verdict.how;
@@ -85,6 +87,7 @@ void Http1Exchange::on_handed(Instant now) {
       if (request.end > sent) break;
       if (request.handed == Instant{}) request.handed = now;
       if (close_.wanted && !busy() && &request == &answered_.back()) break;
+      if (handed_.size() < kHandedKept) handed_.push_back({request.end, request.number});
       settle(request, ending_of(request, request.end, false), now);
       ++settled;
     }
@@ -209,7 +212,6 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
   connection_->park(outbox_);
   connection_ = nullptr;
   flush_ = false;
-  abort_.reset();
   if (!handler_running()) return worker_.give_back(this);
   // An orphan: its handler is told, and gives it back when it lets go.
   departure_ = {ending.cause, ending.how, worker_.loop().now()};
@@ -221,6 +223,8 @@ bool Http1Exchange::response_cut() const {
 }
 
 std::uint32_t Http1Exchange::first_unacknowledged(std::uint64_t acked_to) const {
+  for (const Handed& handed : handed_)
+    if (handed.end > acked_to) return handed.number;
   for (const AnsweredRequest& request : answered_)
     if (request.end > acked_to) return request.number;
   return r_.response != Response::none && outbox_.queued() > acked_to ? number_ : 0;

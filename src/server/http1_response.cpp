@@ -203,7 +203,7 @@ void Http1Exchange::on_write_ready(Callback callback) {
 }
 
 void Http1Exchange::finish(std::span<const Header> trailers) {
-  if (r_.stage == Stage::released) return;
+  if (to_release()) return;
   if (!gone() && r_.response == Response::none) return abort(Cause::app_no_reply, {});
   if (gone() || r_.response != Response::started) return let_go();
   if (r_.out == Out::length && r_.response_left > 0) {
@@ -238,9 +238,10 @@ void Http1Exchange::inform(int status, std::span<const Header> headers) {
 // ---- Other ends of a response ----
 
 void Http1Exchange::abort(Cause cause, std::string_view exception) {
-  if (r_.stage == Stage::released) return;
+  if (to_release()) return;
   exception_ = exception.substr(0, 256);
-  if (!gone() && departure_ && r_.response == Response::none) {
+  if (!gone() && departure_.cause == Cause::client_left_unproved &&
+      r_.response == Response::none) {
     // By setting the FIN cancelled the request: the 503 asks the client whether it is still there.
     const Verdict cancelled{EndedBy::local, How::reply, Phase::handling,
                             Cause::policy_half_close_cancelled};
@@ -248,12 +249,17 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
     return let_go();
   }
   if (gone()) return let_go();
+  if (record::info(cause).family == record::CauseFamily::client) return client_left(cause);
   const bool late = cause == Cause::timeout_handler;
   const bool failed = cause == Cause::app_failed || cause == Cause::app_no_reply;
   const int status = failed ? 500 : late || cause == Cause::policy_overload_shed ? 503 : 0;
   if (r_.response == Response::none && status != 0) {
     r_.verdict = Verdict{EndedBy::local, late ? How::timeout : How::reply, connection_->phase(),
                          cause};
+    if (late) {
+      evidence_ = connection_->timer_evidence(record::TimerKind::handler);
+      r_.has_evidence = true;
+    }
     ResponseHead head;
     head.status = status;
     head.content_type = "text/plain; charset=utf-8";
@@ -267,10 +273,25 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
          cause == Cause::app_abort ? cause : Cause::app_body_short});
     return let_go();
   }
-  // app.abort resets on purpose; a client.* cause says that the handler saw the client leave first.
-  const bool left = record::info(cause).family == record::CauseFamily::client;
-  r_.verdict = Verdict{left ? EndedBy::peer : EndedBy::local, How::rst, connection_->phase(), cause};
-  abort_ = r_.verdict;
+  // app.abort: a reset on purpose, behind what earlier requests are owed.
+  r_.verdict = Verdict{EndedBy::local, How::rst, connection_->phase(), cause};
+  override_close(*r_.verdict);
+  close_.must_reset = true;
+  let_go();
+}
+
+/// The handler asked the kernel and learned of the client's reset before the loop did.
+void Http1Exchange::client_left(Cause cause) {
+  const bool responding = r_.response != Response::none;
+  const bool half_closed = connection_->peer_finished();
+  if (cause == Cause::client_left_waiting && responding && !fin_handling_)
+    cause = Cause::client_left_receiving;
+  r_.verdict = Verdict{EndedBy::peer, half_closed ? How::fin : How::rst,
+                       cause == Cause::client_left_receiving ? Phase::response : Phase::handling,
+                       cause};
+  if (responding) r_.response = Response::broken;
+  override_close(*r_.verdict);
+  close_.must_reset = true;
   let_go();
 }
 
@@ -322,10 +343,11 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
   answered_.push_back(describe());
   inbox_.hold_front();  // the record still points into it
   inbox_.drop_unread();
+  r_.returned = 0;
   if (handler_running()) {
     r_.stage = Stage::detached;
     stop_handler(verdict);
-  } else if (r_.stage != Stage::released) {
+  } else if (!to_release()) {
     r_.stage = Stage::head;
   }
   return true;

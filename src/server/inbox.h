@@ -25,7 +25,7 @@ class Inbox {
   void consume(std::size_t n);
   /// Joins what the front lacks of a head with the bytes behind it, so that front() is all there is.
   void join() {
-    if (!more_.empty()) join_more();
+    if (!more_.empty() || (!spill_.empty() && !front_.empty())) join_more();
   }
   /// Visits all pieces in order, without consuming.
   template <class Fn>

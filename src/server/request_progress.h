@@ -16,6 +16,7 @@ enum class Stage : std::uint8_t {
   handling,  ///< The handler has it.
   detached,  ///< Answered without the handler, which has not let go yet.
   released,  ///< The handler let go; its exchange is to be wound up.
+  done,      ///< As released, of a request that had been answered without the handler.
   answered,  ///< Complete on our side; the kernel has not taken all of it.
 };
 

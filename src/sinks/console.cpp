@@ -196,9 +196,8 @@ Console::~Console() {
 void Console::on_connection(const record::ConnectionRecord& r) {
   const Severity severity = r.ending.severity;
   latest_ = std::max(latest_, r.ended);
-  if (severity == Severity::normal && (!options_.normal || r.purpose != record::Purpose::traffic)) {
-    return;
-  }
+  if (severity < options_.least) return;
+  if (severity == Severity::normal && r.purpose != record::Purpose::traffic) return;
   Repetition& repetition = slot(causes_, r.ending.cause);
   if (!admit(repetition, name(r.ending.cause), r.ended)) return;
   const Words& w = words(options_.lang);
@@ -222,7 +221,7 @@ void Console::on_connection(const record::ConnectionRecord& r) {
 void Console::on_request(const record::RequestRecord& r) {
   const WallTime ended = r.started + r.duration;
   latest_ = std::max(latest_, ended);
-  if (r.ending.severity == Severity::normal) return;
+  if (r.ending.severity == Severity::normal || r.ending.severity < options_.least) return;
   Repetition& repetition = slot(causes_, r.ending.cause);
   if (!admit(repetition, name(r.ending.cause), ended)) return;
   Tail tail(options_.lang);
@@ -247,6 +246,7 @@ void Console::on_request(const record::RequestRecord& r) {
 
 void Console::on_finding(const record::FindingRecord& r) {
   latest_ = std::max(latest_, r.at);
+  if (Severity::fault < options_.least) return;
   Repetition& repetition = slot(findings_, r.finding);
   if (!admit(repetition, name(r.finding), r.at)) return;
   Tail tail(options_.lang);

@@ -340,7 +340,15 @@ std::vector<MetricFamily> Metrics::Collect() const {
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(Collect()); }
 
 std::string metrics_reference_markdown() {
-  std::string out = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
+  std::string out =
+      "# Metrics\n\n"
+      "<!-- Generated from the tables in the code. Do not edit. -->\n\n"
+      "Prometheus text on the admin listener, `/metrics`. The words in `ended_by`, `how`, `phase` "
+      "and\n"
+      "`cause` are those of [endings.md](endings.md). [operations.md](operations.md) says which "
+      "alerts to\n"
+      "set first.\n\n"
+      "| metric | type | labels | meaning |\n|---|---|---|---|\n";
   for (const MetricInfo* info : kMetricList) {
     std::string labels;
     for (std::string_view rest = info->labels; !rest.empty();) {

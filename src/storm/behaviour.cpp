@@ -15,7 +15,7 @@ struct Row {
   std::string_view name;
   unsigned weight;
   RequestLines request_lines;
-  std::array<AllowedEnding, 2> endings;
+  std::array<AllowedEnding, 4> endings;
   std::size_t ending_count;
   std::array<AllowedEnding, 1> request;
   std::size_t request_count;
@@ -25,18 +25,19 @@ constexpr AllowedEnding kNothing{Cause::unknown, How::none, Phase::accept};
 
 constexpr Row row(Behaviour b, std::string_view name, unsigned weight, RequestLines lines,
                   AllowedEnding ending) {
-  return {b, name, weight, lines, {ending, kNothing}, 1, {kNothing}, 0};
+  return {b, name, weight, lines, {ending, kNothing, kNothing, kNothing}, 1, {kNothing}, 0};
 }
 
 constexpr Row either(Behaviour b, std::string_view name, unsigned weight, RequestLines lines,
                      AllowedEnding one, AllowedEnding other) {
-  return {b, name, weight, lines, {one, other}, 2, {kNothing}, 0};
+  return {b, name, weight, lines, {one, other, kNothing, kNothing}, 2, {kNothing}, 0};
 }
 
 /// The connection outlives the failing request.
 constexpr Row failing(Behaviour b, std::string_view name, unsigned weight, AllowedEnding ending,
                       AllowedEnding request) {
-  return {b, name, weight, RequestLines::one, {ending, kNothing}, 1, {request}, 1};
+  return {b, name,      weight, RequestLines::one, {ending, kNothing, kNothing, kNothing},
+          1, {request}, 1};
 }
 
 constexpr AllowedEnding kAgreed{Cause::ok_completed, How::fin, Phase::flush};
@@ -65,6 +66,15 @@ constexpr AllowedEnding body_short(How how) {
 }
 constexpr AllowedEnding refused(Cause cause) { return {cause, How::reply, Phase::head}; }
 
+/// Whether the server looks before or after the client has left decides. Its FIN may be seen in
+/// idle, and what comes of the answer only in the flush behind it.
+constexpr Row at_once(Behaviour b, std::string_view name, unsigned weight, How how) {
+  Row row{b, name, weight, RequestLines::either, {}, 3, {left_waiting(how)}, 1};
+  row.endings = {left_waiting(how), left_flush(Phase::idle), kResetIdle, left_flush(Phase::flush)};
+  if (how == How::fin) row.ending_count = 4;
+  return row;
+}
+
 using enum Behaviour;
 using Lines = RequestLines;
 
@@ -87,6 +97,9 @@ constexpr std::array<Row, kBehaviourCount> kRows = {{
     row(chunks_cut_rst, "chunks_cut_rst", 3, Lines::one, body_cut(How::rst)),
     row(left_waiting_fin, "left_waiting_fin", 4, Lines::one, left_waiting(How::fin)),
     row(left_waiting_rst, "left_waiting_rst", 4, Lines::one, left_waiting(How::rst)),
+    // An answer that came before the close is left unread, so that the close resets.
+    at_once(left_at_once_fin, "left_at_once_fin", 3, How::fin),
+    at_once(left_at_once_rst, "left_at_once_rst", 3, How::rst),
     row(half_close_served, "half_close_served", 3, Lines::none,
         {Cause::ok_half_close_served, How::fin, Phase::flush}),
     // A chunk may come between the last read and the close, which then resets.

@@ -12,28 +12,30 @@ namespace finack::storm {
 /// What one connection of a storm does to the server, from its connect to its end. fin: the client
 /// closes; rst: it resets. The targets are the routes of `finack demo`.
 enum class Behaviour : std::uint8_t {
-  get_close,                 ///< One GET with Connection: close, read to the end.
-  keep_alive,                ///< A few requests in turn, then a close.
-  pipelined,                 ///< Three requests at once, three answers, then a close.
-  pipelined_close,           ///< The same, the last with Connection: close; read to the end.
-  chunked_echo,              ///< A chunked upload, whole.
-  silent_fin,                ///< Not a byte.
-  silent_rst,                ///<
-  head_cut_fin,              ///< A part of a head.
-  head_cut_rst,              ///<
-  second_head_cut_fin,       ///< One request and its answer, then a part of a head.
-  body_cut_fin,              ///< A head and a part of the body it promises.
-  body_cut_rst,              ///<
-  chunks_cut_fin,            ///< A part of a chunked body.
-  chunks_cut_rst,            ///<
-  left_waiting_fin,          ///< Leaves while the handler works.
-  left_waiting_rst,          ///<
-  half_close_served,         ///< Half-closes with the request's last byte, and reads the answer.
-  left_receiving_fin,        ///< Leaves while a streamed response comes, all of it read so far.
-  left_receiving_rst,        ///< Resets in the middle of a large response.
-  left_receiving_unread,     ///< Closes over unread bytes of a large response.
-  unread_response_rst,       ///< Resets over an answer that it never read.
-  unread_response_close,     ///< Closes over one, which is a reset too.
+  get_close,              ///< One GET with Connection: close, read to the end.
+  keep_alive,             ///< A few requests in turn, then a close.
+  pipelined,              ///< Three requests at once, three answers, then a close.
+  pipelined_close,        ///< The same, the last with Connection: close; read to the end.
+  chunked_echo,           ///< A chunked upload, whole.
+  silent_fin,             ///< Not a byte.
+  silent_rst,             ///< The same, with a RST.
+  head_cut_fin,           ///< A part of a head.
+  head_cut_rst,           ///< The same, with a RST.
+  second_head_cut_fin,    ///< One request and its answer, then a part of a head.
+  body_cut_fin,           ///< A head and a part of the body it promises.
+  body_cut_rst,           ///< The same, with a RST.
+  chunks_cut_fin,         ///< A part of a chunked body.
+  chunks_cut_rst,         ///< The same, with a RST.
+  left_waiting_fin,       ///< Leaves while the handler works.
+  left_waiting_rst,       ///< The same, with a RST.
+  left_at_once_fin,       ///< Asks for an answer that is ready at once, and does not wait for it.
+  left_at_once_rst,       ///< The same, with a RST.
+  half_close_served,      ///< Half-closes with the request's last byte, and reads the answer.
+  left_receiving_fin,     ///< Leaves while a streamed response comes, all of it read so far.
+  left_receiving_rst,     ///< Resets in the middle of a large response.
+  left_receiving_unread,  ///< Closes over unread bytes of a large response.
+  unread_response_rst,    ///< Resets over an answer that it never read.
+  unread_response_close,  ///< Closes over one, which is a reset too.
   unread_last_response_rst,  ///< Resets over an answer with Connection: close.
   malformed,                 ///< No request at all.
   smuggling,                 ///< Content-Length and Transfer-Encoding.
@@ -43,7 +45,7 @@ enum class Behaviour : std::uint8_t {
   app_abort,                 ///< The handler resets the connection.
   app_body_short,            ///< The handler promises more than it sends.
 };
-inline constexpr std::size_t kBehaviourCount = 30;
+inline constexpr std::size_t kBehaviourCount = 32;
 
 std::string_view name(Behaviour behaviour);
 

@@ -70,6 +70,8 @@ constexpr auto kChunksCutRst =
     std::to_array<Step>({send(kChunkedHead), part(kChunks, 0), kPause, kReset});
 constexpr auto kLeftWaitingFin = std::to_array<Step>({send(kSlow), kPause, kClose});
 constexpr auto kLeftWaitingRst = std::to_array<Step>({send(kSlow), kPause, kReset});
+constexpr auto kLeftAtOnceFin = std::to_array<Step>({send(kPing), kClose});
+constexpr auto kLeftAtOnceRst = std::to_array<Step>({send(kPing), kReset});
 constexpr auto kHalfClose =
     std::to_array<Step>({{Act::send_and_fin, kSlowish}, expect(200), kSeeFin, kClose});
 constexpr auto kLeftReceivingFin = std::to_array<Step>({send(kStream), act(Act::read_dry), kClose});
@@ -91,12 +93,14 @@ constexpr auto kShort = std::to_array<Step>({send(kShortBody), act(Act::see_end)
 
 /// In the order of the enumerators.
 constexpr std::array<std::span<const Step>, kBehaviourCount> kScripts = {
-    kAgreed,         kKeepAlive,   kPipelined,        kPipelinedClose,   kChunkedEcho,
-    kSilentFin,      kSilentRst,   kHeadCutFin,       kHeadCutRst,       kSecondHeadCut,
-    kBodyCutFin,     kBodyCutRst,  kChunksCutFin,     kChunksCutRst,     kLeftWaitingFin,
-    kLeftWaitingRst, kHalfClose,   kLeftReceivingFin, kLeftReceivingRst, kLeftReceivingUnread,
-    kUnreadRst,      kUnreadClose, kUnreadLast,       kMalformed,        kSmuggled,
-    kLarge,          kFailed,      kUnanswered,       kAborted,          kShort,
+    kAgreed,           kKeepAlive,           kPipelined,      kPipelinedClose,
+    kChunkedEcho,      kSilentFin,           kSilentRst,      kHeadCutFin,
+    kHeadCutRst,       kSecondHeadCut,       kBodyCutFin,     kBodyCutRst,
+    kChunksCutFin,     kChunksCutRst,        kLeftWaitingFin, kLeftWaitingRst,
+    kLeftAtOnceFin,    kLeftAtOnceRst,       kHalfClose,      kLeftReceivingFin,
+    kLeftReceivingRst, kLeftReceivingUnread, kUnreadRst,      kUnreadClose,
+    kUnreadLast,       kMalformed,           kSmuggled,       kLarge,
+    kFailed,           kUnanswered,          kAborted,        kShort,
 };
 
 }  // namespace

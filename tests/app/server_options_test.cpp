@@ -198,15 +198,18 @@ TEST(ServerOptions, PrintedConfigurationReadsBack) {
 }
 
 TEST(ProcessOptions, ListenForms) {
-  for (const char* good : {"127.0.0.1:8080", "0.0.0.0:0", "[::1]:8080", "[::]:65535", ":8080",
-                           "unix:/run/x.sock", "fd:3", "systemd"}) {
+  for (const char* good :
+       {"127.0.0.1:8080", "0.0.0.0:0", "[::1]:8080", "[::]:65535", ":8080", "localhost:8080",
+        "*:8080", "unix:/run/x.sock", "fd:3", "systemd", "systemd:0", "systemd:1"}) {
     EXPECT_TRUE(check_listen(good)) << good;
   }
   const std::string long_path = "unix:/" + std::string(107, 'a');
   for (const char* bad :
-       {"127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:x", "::1:8080", "[::1]", "[]:80",
-        "localhost:80", "256.0.0.1:80", "unix:", "fd:", "fd:x", "fd:2147483648",
-        "systemd:", long_path.c_str(), "127.0.0.1:-1", "[127.0.0.1]:80"}) {
+       {"127.0.0.1",       "127.0.0.1:",   "127.0.0.1:65536", "127.0.0.1:x", "::1:8080",
+        "[::1]",           "[]:80",        "localhost",       "*",           "example.org:80",
+        "**:80",           "256.0.0.1:80", "unix:",           "fd:",         "fd:x",
+        "fd:2147483648",   "systemd:",     "systemd:x",       "systemd:-1",  "systemd1",
+        long_path.c_str(), "127.0.0.1:-1", "[127.0.0.1]:80"}) {
     const auto refused = check_listen(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_THAT(refused.error(), HasSubstr(bad));

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 TEST(Reference, OneLineForEveryRow) {
   const SampleTable sample;
   const std::string page = configuration_reference_markdown(sample.table, "Configuration");
-  EXPECT_THAT(page, testing::StartsWith("# Configuration\n"));
+  EXPECT_THAT(page, testing::StartsWith("# Configuration\n\n<!-- Generated from the tables"));
   for (const Option& option : sample.table.options()) {
     EXPECT_THAT(page, HasSubstr("`" + option.environment + "`"));
   }
@@ -47,6 +47,17 @@ TEST(JsonSchema, IsJsonAndKnowsEveryPath) {
     EXPECT_TRUE(node["default"].IsDefined()) << option.path;
     EXPECT_THAT(node["description"].Scalar(), HasSubstr(option.doc));
   }
+}
+
+TEST(JsonSchema, DescriptionsAreSentences) {
+  const SampleTable sample;
+  const YAML::Node all = YAML::Load(json_schema(sample.table, "Finack"))["properties"];
+  EXPECT_EQ(all["timeouts"]["properties"]["head"]["description"].Scalar(),
+            "time for a head. Allowed: 1ms to 24h. 0: no limit. 0 is dangerous: slow clients.");
+  EXPECT_EQ(all["workers"]["description"].Scalar(), "threads. Allowed: 1 to 64. 0: one per core.");
+  EXPECT_EQ(all["name"]["description"].Scalar(), "a name. Empty: none.");
+  EXPECT_EQ(all["listen"]["description"].Scalar(), "addresses. For example: host:port.");
+  EXPECT_EQ(all["keep_alive_header"]["description"].Scalar(), "send it.");
 }
 
 TEST(JsonSchema, Types) {

@@ -3,8 +3,8 @@
 
 Against `finack demo`, for each mode of slowhttptest (slow heads, slow bodies, ranges, slow reading)
 with 4 000 connections: a normal client keeps at least 99 % success, and its p99 stays within five
-times what it was without the slow ones, measured just before and just after. Needs FINACK (the command) and Debian's
-slowhttptest; says loudly when it must skip (exit status 77).
+times what it was without the slow ones, measured just before and just after. Needs FINACK (the
+command) and Debian's slowhttptest; says loudly when it must skip (exit status 77).
 """
 
 import json

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string>
 
+#include "http/scan_short.h"
+
 namespace finack::http::scan {
 namespace {
 
@@ -23,9 +25,18 @@ void expect_both_scanners_agree(char member) {
             Class::accepts(static_cast<unsigned char>(byte)) ? in.end : in.begin + at;
         ASSERT_EQ(skip<Class>(in.begin, in), expected) << size << " " << at << " " << byte;
         ASSERT_EQ(skip_portable<Class>(in.begin, in.end), expected);
+        if (size >= 16) {
+          ASSERT_EQ(skip_name<Class>(in.begin, in), expected);
+          ASSERT_EQ(skip_short<Class>(in.begin, in, 0), expected);
+          const bool near = expected - in.begin < 16 || in.end - expected >= 3;
+          ASSERT_EQ(skip_short<Class>(in.begin, in, 3), near ? expected : in.begin);
+        }
         // Bytes before the start do not count.
         if (at + 1 < size) {
           ASSERT_EQ(skip<Class>(in.begin + at + 1, in), in.end);
+          if (size >= 16) {
+            ASSERT_EQ(skip_name<Class>(in.begin + at + 1, in), in.end);
+          }
         }
       }
     }

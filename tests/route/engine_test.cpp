@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "finack/route/middleware.h"
@@ -131,6 +132,72 @@ TEST(Engine, own_no_route_handler_runs_behind_the_middleware) {
   EXPECT_EQ(x.status, 200);
   EXPECT_EQ(x.cause, record::Cause::unknown);
   EXPECT_EQ(x.header_sent("X-Seen"), "yes");
+}
+
+TEST(Engine, own_no_route_and_no_method_handlers_get_the_body) {
+  Engine engine;
+  engine.get("/a", answer_method);
+  engine.no_route([](Context& c) { c.data(200, "text/x", c.body()); });
+  engine.no_method([](Context& c) { c.data(405, "text/x", c.body()); });
+  FakeExchange whole("POST", "/anything");
+  whole.set_body("at hand");
+  EXPECT_EQ(run(engine, whole).body, "at hand");
+  FakeExchange pieces("POST", "/a");
+  pieces.expect_body();
+  engine.handle(pieces);
+  EXPECT_FALSE(pieces.ended);
+  pieces.feed("in ");
+  pieces.feed("pieces");
+  pieces.end_body();
+  EXPECT_TRUE(pieces.ended);
+  EXPECT_EQ(pieces.status, 405);
+  EXPECT_EQ(pieces.body, "in pieces");
+  EXPECT_EQ(pieces.header_sent("Allow"), "GET, HEAD");
+}
+
+TEST(Engine, the_default_404_waits_for_no_body) {
+  Engine engine;
+  engine.get("/a", answer_method);
+  FakeExchange x("POST", "/b");
+  x.expect_body();
+  EXPECT_EQ(run(engine, x).status, 404);
+}
+
+TEST(Engine, a_request_leaves_nothing_to_the_next) {
+  Engine engine;
+  engine.use(request_id());
+  engine.get("/first", [](Context& c) {
+    c.set("key", 1);
+    c.set_cause(record::Cause::app_failed);
+    c.close_after();
+    c.add_trailer("X-Trailer", "t");
+    c.add_header("X-Large", std::string(2000, 'x'));
+    c.on_finished([](Context& done) { done.header("X-Hook", "ran"); });
+    c.data(500, "text/first", std::string(100'000, 'b'));
+  });
+  engine.get("/second", [](Context& c) {
+    EXPECT_EQ(c.get<int>("key"), nullptr);
+    EXPECT_EQ(c.response_status(), 0);
+    EXPECT_TRUE(c.body().empty());
+    c.status(204);
+  });
+  engine.get("/thrown", [](Context&) { throw std::runtime_error("x"); });
+  engine.get("/left/:id", [](Context& c) { c.abort_connection(); });
+  for (const char* before : {"/first", "/thrown", "/left/1", "/none"}) {
+    FakeExchange first("GET", before);
+    run(engine, first);
+    FakeExchange second("GET", "/second");
+    run(engine, second);
+    EXPECT_EQ(second.status, 204) << before;
+    EXPECT_EQ(second.content_type, "") << before;
+    EXPECT_EQ(second.body, "") << before;
+    EXPECT_EQ(second.content_length, 0U) << before;
+    EXPECT_EQ(second.headers.size(), 1U) << before;
+    EXPECT_EQ(second.cause, record::Cause::unknown) << before;
+    EXPECT_FALSE(second.close) << before;
+    EXPECT_FALSE(second.aborted) << before;
+    EXPECT_NE(second.request_id, first.request_id) << before;
+  }
 }
 
 TEST(Engine, groups_have_prefix_and_middleware) {

@@ -126,6 +126,36 @@ TEST(RouteTree, a_branch_that_leads_nowhere_is_left) {
                {"/get/x/y", "-"}});
 }
 
+TEST(RouteTree, text_wins_over_parameters_whatever_the_order) {
+  const Tree tree{"/*all", "/:a", "/:a/:b", "/x", "/x/y", "/x/:b/z", "/long/text/of/some/words"};
+  check(tree, {{"/x", "/x"},
+               {"/x/y", "/x/y"},
+               {"/y", "/:a a=y"},
+               {"/x/q", "/:a/:b a=x b=q"},
+               {"/x/q/z", "/x/:b/z b=q"},
+               {"/x/y/z", "/x/:b/z b=y"},
+               {"/x/q/w", "/*all all=/x/q/w"},
+               {"/long/text/of/some/words", "/long/text/of/some/words"},
+               {"/long/text/of/some/wordz", "/*all all=/long/text/of/some/wordz"},
+               {"/", "/*all all=/"}});
+}
+
+TEST(RouteTree, many_texts_of_one_shape_stay_apart) {
+  Tree tree{};
+  std::deque<std::string> patterns;
+  for (int i = 0; i < 600; ++i) {
+    const std::string text = std::to_string(i);
+    patterns.push_back("/" + text);
+    patterns.push_back("/company/" + text + "/settings");
+    patterns.push_back("/" + std::string(static_cast<std::size_t>(i % 40), 'p') + "/" + text);
+  }
+  for (const std::string& pattern : patterns) tree.add(pattern.c_str());
+  for (const std::string& pattern : patterns) {
+    EXPECT_EQ(tree.find(pattern), pattern);
+    EXPECT_EQ(tree.find(pattern + "x"), "-");
+  }
+}
+
 TEST(RouteTree, empty_segments_match_no_parameter) {
   const Tree tree{"/u/:id", "/u/:id/x"};
   check(tree, {{"/u/", "-"}, {"/u//x", "-"}, {"/u/1/", "-"}, {"//", "-"}, {"", "-"}, {"*", "-"}});

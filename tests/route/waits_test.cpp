@@ -202,6 +202,30 @@ TEST_F(WaitsTest, an_empty_stream_is_still_an_answer) {
   done(x);
 }
 
+TEST_F(WaitsTest, a_stream_of_known_length_says_it) {
+  engine.get("/", [](Context& c) -> Task<> {
+    c.stream("text/x", 206, 6);
+    co_await c.write("abc");
+    co_await c.write("def");
+  });
+  engine.get("/nothing", [](Context& c) -> Task<> {
+    c.stream("text/x", 200, 0);
+    co_return;
+  });
+  FakeExchange x("GET", "/");
+  ask(x);
+  EXPECT_TRUE(x.streamed);
+  EXPECT_EQ(x.status, 206);
+  EXPECT_EQ(x.content_length, 6U);
+  EXPECT_EQ(x.body, "abcdef");
+  done(x);
+  FakeExchange nothing("GET", "/nothing");
+  ask(nothing);
+  EXPECT_TRUE(nothing.streamed);
+  EXPECT_EQ(nothing.content_length, 0U);
+  done(nothing);
+}
+
 TEST_F(WaitsTest, stop_token_follows_the_client) {
   std::stop_token token;
   engine.get("/", [&token](Context& c) -> Task<> {

@@ -1,8 +1,12 @@
 // How connections end: half-closes, resets, and what of a response arrived.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <thread>
 
 #include "support/server_rig.h"
 

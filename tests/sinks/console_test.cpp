@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "sinks/samples.h"
@@ -20,6 +21,7 @@ class ConsoleTest : public ::testing::Test {
   static Console::Options plain() {
     Console::Options options;
     options.utc = true;
+    options.least = record::Severity::normal;
     return options;
   }
   template <class Act>
@@ -89,6 +91,50 @@ TEST_F(ConsoleTest, NormalRequestsAndAdminTrafficAreQuiet) {
     console.on_connection(connection);
   });
   EXPECT_EQ(text, "");
+}
+
+TEST_F(ConsoleTest, EndingsBelowTheThresholdAreQuiet) {
+  const std::string normal = "ok.peer_closed_idle";
+  const std::string notice = "client.left_waiting";
+  const std::string fault = "app.failed";
+  const std::string finding = "finding.loop_blocked";
+  const std::string bug = "bug.invariant";
+  const std::string lost = "3 records lost";
+  const std::vector<std::string> all = {normal, notice, fault, finding, bug, lost};
+  for (const auto& [least, shown] : {
+           std::pair{record::Severity::normal, all},
+           std::pair{record::Severity::notice,
+                     std::vector<std::string>{notice, fault, finding, bug, lost}},
+           std::pair{record::Severity::fault, std::vector<std::string>{fault, finding, bug, lost}},
+           std::pair{record::Severity::bug, std::vector<std::string>{bug, lost}},
+       }) {
+    test::MemoryFile file;
+    Console::Options options = plain();
+    options.least = least;
+    Console console(file.duplicate(), options);
+    console.on_connection(test::idle_connection());
+    console.on_request(test::slow_request());
+    record::RequestRecord request = test::slow_request();
+    request.ending.severity = record::Severity::fault;
+    request.ending.cause = record::Cause::app_failed;
+    console.on_request(request);
+    console.on_finding({.finding = record::Finding::loop_blocked, .at = kNoon});
+    record::ConnectionRecord broken = test::idle_connection();
+    broken.ending.severity = record::Severity::bug;
+    broken.ending.cause = record::Cause::bug_invariant;
+    console.on_connection(broken);
+    console.on_dropped(3);
+    console.flush(kNoon);
+    const std::string text = file.text();
+    for (const std::string& name : all) {
+      const bool expected = std::find(shown.begin(), shown.end(), name) != shown.end();
+      EXPECT_EQ(text.find(name) != std::string::npos, expected) << name << "\n" << text;
+    }
+  }
+}
+
+TEST_F(ConsoleTest, TheDefaultLeavesNormalEndingsOut) {
+  EXPECT_EQ(Console::Options().least, record::Severity::notice);
 }
 
 TEST_F(ConsoleTest, HostileTargetsAreEscapedAndCut) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,17 @@
 #include "net/listener.h"
 #include "server/admission.h"
 #include "server/worker.h"
+
+// Failures name endings by their words.
+namespace finack::record {
+inline void PrintTo(Cause value, std::ostream* out) { *out << name(value); }
+inline void PrintTo(Phase value, std::ostream* out) { *out << name(value); }
+inline void PrintTo(How value, std::ostream* out) { *out << name(value); }
+inline void PrintTo(EndedBy value, std::ostream* out) { *out << name(value); }
+inline void PrintTo(Delivered value, std::ostream* out) { *out << name(value); }
+inline void PrintTo(Linger value, std::ostream* out) { *out << name(value); }
+inline void PrintTo(Severity value, std::ostream* out) { *out << name(value); }
+}  // namespace finack::record
 
 namespace finack::tests {
 

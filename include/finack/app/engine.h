@@ -31,10 +31,12 @@ class Engine : public route::Engine {
   route::ConnectionMonitor& monitor(route::ConnectionMonitor::Hooks hooks,
                                     route::MonitorAlert alert = {});
 
-  /// Serves on `address` (":8080", "127.0.0.1:8080", "[::1]:8080", "unix:/path", "systemd") until
-  /// SIGTERM or SIGINT, then drains; a second signal cuts what is left. Call it from the main
-  /// thread: it takes these signals over. Returns 0 when every connection ended by itself, 1 when
-  /// some had to be cut, 2 when it could not start (the reason is on standard error).
+  /// Serves on `address` (the forms of ProcessOptions::listen) until SIGTERM or SIGINT, then
+  /// drains; a second signal cuts what is left. Call it from the main thread: it takes these
+  /// signals over. Returns 0 when every connection ended by itself, 1 when some had to be cut, 2
+  /// when it could not start (the reason is on standard error). Handlers that still ignore their
+  /// stop a second after the drain cannot be ended alone: then it says so, and ends the process
+  /// with status 1.
   int run(std::string_view address);
   /// As process() and settings() say.
   int run();

@@ -15,13 +15,16 @@ enum class Backend : std::uint8_t { automatic, io_uring, epoll };
 /// How endings are shown to a person: in colour on a terminal, plainly, or not at all.
 enum class Console : std::uint8_t { automatic, color, plain, off };
 
+/// The least severe ending the console shows: debug from `normal` on, info from `notice`, warning
+/// from `fault`, error only `bug`. Records and metrics do not depend on it.
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 /// What a process needs besides the settings of its connections: addresses, records, threads.
 /// Read once at start; plain values, no thread rules.
 struct ProcessOptions {
-  /// Where requests are taken: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses),
-  /// "unix:/path", "fd:3" or "systemd". Port 0 takes a free one.
+  /// Where requests are taken: "127.0.0.1:8080", "localhost:8080" (127.0.0.1), "[::1]:8080",
+  /// ":8080" or "*:8080" (all addresses), "unix:/path", "fd:3", "systemd", or "systemd:1" for the
+  /// second socket passed. Other names are not resolved. Port 0 takes a free one.
   std::vector<std::string> listen = {"127.0.0.1:8080"};
   std::string admin = "127.0.0.1:9090";  ///< Metrics, health and live state; empty: none.
   /// Liveness and readiness alone, for probes from outside; empty: none.
@@ -40,7 +43,7 @@ struct ProcessOptions {
   std::uint32_t blocking_queue = 256;    ///< Blocking requests that may wait for a thread.
   std::string config;                    ///< The YAML file; empty: none.
   record::Lang lang = record::Lang::en;  ///< Of explanations.
-  LogLevel log_level = LogLevel::info;
+  LogLevel log_level = LogLevel::info;   ///< Of the console; `finack demo` starts with debug.
   Console console = Console::automatic;
 };
 

@@ -11,7 +11,7 @@
 
 namespace finack::sinks {
 
-/// One readable line per connection ending and per request that did not end `ok`, for people:
+/// One readable line per connection ending and per request that did not end normally, for people:
 ///
 ///   08:15:02.123  client.left_waiting     peer fin in handling     GET /slow     127.0.0.1:50312 …
 ///
@@ -22,8 +22,11 @@ class Console final : public record::Sink {
  public:
   struct Options {
     bool colour = false;   ///< Colour by severity; normal endings dim.
-    bool explain = false;  ///< The first sentence of the explanation below notice and above.
-    bool normal = true;    ///< Print normal connection endings too.
+    bool explain = false;  ///< The first sentence of the explanation, from notice on.
+    /// The least severe ending that is printed. `normal` shows every connection of traffic, but no
+    /// normal request (its connection's line counts it) and no normal admin connection. A finding
+    /// counts as a fault; lost records are always told.
+    record::Severity least = record::Severity::notice;
     bool redact_query = false;
     bool utc = false;  ///< Time of day in UTC instead of local time.
     record::Lang lang = record::Lang::en;

@@ -44,7 +44,7 @@ class Metrics final : public prometheus::Collectable {
   Options options_;
 };
 
-/// The reference page's table of every metric: name, type, labels, meaning.
+/// The reference page: a table of every metric with its name, type, labels and meaning.
 std::string metrics_reference_markdown();
 
 }  // namespace finack::sinks
