@@ -17,6 +17,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # A precompiled header is only found again when nothing the preprocessor saw has changed.
   target_compile_options(finack_compiler INTERFACE -fpch-preprocess)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # libstdc++ 12 uses in std::stable_sort what it declares deprecated.
+  target_compile_options(finack_compiler INTERFACE -Wno-error=deprecated-declarations)
+endif()
 if(FINACK_SANITIZE)
   target_compile_options(finack_compiler INTERFACE
     -fsanitize=${FINACK_SANITIZE} -fno-sanitize-recover=all)
@@ -31,6 +35,16 @@ endif()
 find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM)
   target_link_options(finack_compiler INTERFACE -fuse-ld=mold)
+endif()
+
+# Optimising across files saves a request a sixth of its instructions and costs 20 s of linking, so
+# the command alone is linked that way. The libraries carry both forms: what else links them, tests
+# above all, takes the usual one.
+add_library(finack_lto INTERFACE)
+if(FINACK_LTO AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT FINACK_SANITIZE)
+  target_compile_options(finack_lto INTERFACE -flto=auto -ffat-lto-objects)
+  target_link_options(finack_compiler INTERFACE
+    $<IF:$<BOOL:$<TARGET_PROPERTY:FINACK_LINK_LTO>>,-flto=auto,-fno-lto>)
 endif()
 
 # finack_pch(<target> <group> HEADERS <headers>...)

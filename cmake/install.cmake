@@ -25,6 +25,16 @@ add_library(finack::finack ALIAS finack_finack)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/finack)
 install(TARGETS ${installed} EXPORT finackTargets)
+if(FINACK_LTO AND CMAKE_OBJCOPY)
+  # The form that is optimised across files binds a library to one version of g++.
+  install(CODE "
+    file(GLOB libraries
+      \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libfinack_*.a\")
+    foreach(library IN LISTS libraries)
+      execute_process(COMMAND ${CMAKE_OBJCOPY} -R .gnu.lto_* -R .gnu.debuglto_* \${library}
+        COMMAND_ERROR_IS_FATAL ANY)
+    endforeach()")
+endif()
 install(EXPORT finackTargets NAMESPACE finack:: DESTINATION ${package_dir})
 install(DIRECTORY include/finack DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h" PATTERN "*.def" PATTERN storm EXCLUDE)

@@ -22,7 +22,8 @@ TIDY, CPPCHECK = "clang-tidy-19", "cppcheck"
 CPPCHECK_FLAGS = [
     "--enable=warning,performance,portability", "--inline-suppr", "--std=c++20", "--quiet",
     "--error-exitcode=1", "--suppress=missingIncludeSystem", "--suppress=syntaxError",
-    "--suppress=internalAstError", "--suppress=noExplicitConstructor", "--template=gcc"]
+    "--suppress=internalAstError", "--suppress=noExplicitConstructor", "--template=gcc",
+    "-DBOOST_DESCRIBE_STRUCT(type,bases,members)="]
 
 
 def reach(path, includes, seen):

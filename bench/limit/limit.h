@@ -22,6 +22,8 @@ inline constexpr std::uint32_t kBurst = 64;
 struct LimitOptions {
   std::uint16_t port = 8081;
   bool close = false;  ///< Close the descriptor after each answer, without shutdown or waiting.
+  bool agreed =
+      false;  ///< Close by agreement: our FIN, the peer's FIN, one look at what is unsent.
 };
 
 inline LimitOptions limit_options(int argc, char** argv) {
@@ -30,10 +32,12 @@ inline LimitOptions limit_options(int argc, char** argv) {
     const std::string_view word = argv[i];
     if (word == "--close") {
       options.close = true;
+    } else if (word == "--agreed") {
+      options.close = options.agreed = true;
     } else if (word == "--port" && i + 1 < argc) {
       options.port = static_cast<std::uint16_t>(std::atoi(argv[++i]));
     } else {
-      std::fprintf(stderr, "usage: %s [--port NUMBER] [--close]\n", argv[0]);
+      std::fprintf(stderr, "usage: %s [--port NUMBER] [--close | --agreed]\n", argv[0]);
       std::exit(2);
     }
   }

@@ -186,6 +186,12 @@ class Server {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Server server(finack::bench::limit_options(argc, argv));
+  const finack::bench::LimitOptions options = finack::bench::limit_options(argc, argv);
+  if (options.agreed) {
+    // Direct descriptors have no SIOCOUTQ before Linux 6.7.
+    std::fprintf(stderr, "--agreed is there for epoll only\n");
+    return 2;
+  }
+  Server server(options);
   server.run();
 }

@@ -39,7 +39,7 @@ class KeepAlive {
     std::array<epoll_event, 256> events;
     now_ = Clock::now();
     // What was asked is waited for, so that the servers see whole exchanges and a plain close.
-    while (alive_ && (window_.tick(now_) || outstanding_ > 0)) {
+    while (alive_ && (window_.tick(now_) || (outstanding_ > 0 && !window_.too_late(now_)))) {
       const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 100);
       now_ = Clock::now();
       for (int i = 0; i < ready; ++i) {
@@ -49,6 +49,9 @@ class KeepAlive {
           ask(connection);
         } else {
           read(connection);
+        }
+        if ((event.events & EPOLLRDHUP) != 0 && outstanding_ > 0) {
+          fail("the server ended a connection");
         }
       }
     }

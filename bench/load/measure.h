@@ -52,6 +52,8 @@ class Window {
 
   /// To be called once for each wake-up. False when the run is over.
   bool tick(Clock::time_point now);
+  /// Nobody waits longer than this for answers after the run.
+  bool too_late(Clock::time_point now) const { return now >= over_ + std::chrono::seconds(1); }
   /// How many more requests may be sent of the `wanted` ones.
   unsigned allow(unsigned wanted);
   void answered(Clock::duration latency, unsigned times = 1);

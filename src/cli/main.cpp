@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
       return row.run(argc - 1, argv + 1);
   if (!name.empty()) {
     std::vector<std::string> known;
+    known.reserve(kCommands.size());
     for (const Row& row : kCommands) known.emplace_back(row.name);
     fmt::print(stderr, "finack: no command '{}'{}\n\n", name,
                finack::config::did_you_mean(name, known));

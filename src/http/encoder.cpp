@@ -188,6 +188,10 @@ std::size_t encode_head(const ResponseHead& head, const EncodeContext& context, 
     p = put(p, "\r\nDate: ");
     p = put(p, context.date);
   }
+  if (!context.server.empty()) {
+    p = put(p, "\r\nServer: ");
+    p = put(p, context.server);
+  }
   if (content_type) {
     p = put(p, "\r\nContent-Type: ");
     p = put(p, head.content_type);

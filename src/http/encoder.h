@@ -17,6 +17,7 @@ struct EncodeContext {
   bool has_length = false;
   std::uint64_t length = 0;
   std::string_view keep_alive;  ///< Value of the Keep-Alive header, "" for none.
+  std::string_view server;      ///< Value of the Server header, "" for none; must be valid().
   std::string_view date;        ///< IMF-fixdate, 29 bytes, cached per second by the caller.
 };
 
@@ -28,7 +29,7 @@ inline std::size_t head_size_bound(const ResponseHead& head, const EncodeContext
   // The fixed parts: status line, Date, the fields' names, a length. Less than half of it is used.
   constexpr std::size_t kFixedBytes = 320;
   std::size_t size = kFixedBytes + head.reason.size() + head.content_type.size() +
-                     context.keep_alive.size() + context.date.size();
+                     context.keep_alive.size() + context.date.size() + context.server.size();
   for (const Header& field : head.headers) size += field.name.size() + field.value.size() + 4;
   return size;
 }

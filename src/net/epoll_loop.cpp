@@ -68,10 +68,9 @@ void EpollLoop::forget(const EpollSource& source) {
 }
 
 void EpollLoop::wait(Nanos timeout) {
-  int timeout_ms = -1;
-  if (timeout < std::chrono::hours(24 * 20)) {
-    timeout_ms = static_cast<int>(std::chrono::ceil<Millis>(timeout).count());
-  }
+  // A day at most: kLongestWait.
+  const auto timeout_ms =
+      static_cast<int>((static_cast<std::uint64_t>(timeout.count()) + 999'999) / 1'000'000);
   ready_ = sys::epoll_wait(epoll_.get(), events_.data(), kMaxEvents, timeout_ms);
 }
 
@@ -79,11 +78,9 @@ void EpollLoop::deliver() {
   for (int i = 0; i < ready_; ++i) {
     const epoll_event& event = events_[static_cast<std::size_t>(i)];
     const auto tagged = static_cast<std::uintptr_t>(event.data.u64);
-    if (tagged == 0) {
-      std::uint64_t count = 0;
-      [[maybe_unused]] const ssize_t n = ::read(wake_fd(), &count, sizeof count);
-      woken();
-    } else if ((tagged & kSourceTag) != 0) {
+    if (tagged == 0) [[unlikely]] {
+      on_wake();
+    } else if ((tagged & kSourceTag) != 0) [[unlikely]] {
       auto* source = reinterpret_cast<EpollSource*>(tagged & ~kSourceTag);
       if (source != nullptr) source->on_ready();
     } else {
@@ -93,19 +90,31 @@ void EpollLoop::deliver() {
   ready_ = 0;
 }
 
-void EpollLoop::on_stream(TcpStream& stream, std::uint32_t events) {
-  if (stream.closing_) return;
-  if ((events & kHangUp) != 0) stream.hung_up_ = true;
-  if ((events & (EPOLLIN | kHangUp)) != 0) {
+void EpollLoop::on_wake() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t n = ::read(wake_fd(), &count, sizeof count);
+  woken();
+}
+
+inline void EpollLoop::on_stream(TcpStream& stream, std::uint32_t events) {
+  if (stream.closing_) [[unlikely]] return;
+  if ((events & kHangUp) != 0) [[unlikely]] {
+    on_hang_up(stream, events);
+  } else if ((events & EPOLLIN) != 0) {
     stream.may_read_ = true;
     if (!stream.paused_ && !stream.starved_) read(stream, stream.hung_up_);
-    if ((events & kHangUp) != 0 && !stream.closing_) judge_hang_up(stream, events);
   }
-  if ((events & EPOLLOUT) == 0 || stream.closing_) return;
-  if (stream.write_blocked_ || stream.fin_sent_) {
-    stream.write_blocked_ = false;
-    stream.observer_->on_writable();
-  }
+  if ((events & EPOLLOUT) == 0 || !(stream.write_blocked_ || stream.fin_sent_)) return;
+  if (stream.closing_) return;
+  stream.write_blocked_ = false;
+  stream.observer_->on_writable();
+}
+
+void EpollLoop::on_hang_up(TcpStream& stream, std::uint32_t events) {
+  stream.hung_up_ = true;
+  stream.may_read_ = true;
+  if (!stream.paused_ && !stream.starved_) read(stream, true);
+  if (!stream.closing_) judge_hang_up(stream, events);
 }
 
 /// What recv did not say: the ending behind unread bytes, and the reset behind a false end of file.
@@ -123,19 +132,21 @@ void EpollLoop::judge_hang_up(TcpStream& stream, std::uint32_t events) {
 /// bound, and everything before the end is delivered first.
 void EpollLoop::read(TcpStream& stream, bool to_end) {
   for (int burst = 0; burst < kReadBurst || stream.hung_up_; ++burst) {
-    Buffer chunk = buffers_.take();
-    if (!chunk) {
+    BufferBlock* const block = buffers_.take_block();
+    if (block == nullptr) [[unlikely]] {
       stream.starved_ = true;
       starved_.push(stream);
       return;
     }
-    const std::span<char> space = chunk.space();
-    const ssize_t n = sys::recv(stream.fd_, space.data(), space.size(), MSG_DONTWAIT);
-    if (n <= 0) return read_nothing(stream, n);
-    chunk.grow(static_cast<std::size_t>(n));
-    const bool emptied = static_cast<std::size_t>(n) < space.size() && !to_end;
+    const ssize_t n = sys::recv(stream.fd_, block->data, block->capacity, MSG_DONTWAIT);
+    if (n <= 0) [[unlikely]] {
+      buffers_.give_back(block);
+      return read_nothing(stream, n);
+    }
+    const auto size = static_cast<std::uint32_t>(n);
+    const bool emptied = size < block->capacity && !to_end;
     if (emptied) stream.may_read_ = false;
-    stream.observer_->on_bytes(std::move(chunk));
+    stream.observer_->on_bytes(Buffer(block, size));
     if (emptied || stream.closing_ || stream.paused_) return;
   }
   attention_.push(stream);
@@ -176,8 +187,7 @@ void EpollLoop::resume(TcpStream& stream) {
   if (stream.may_read_) attention_.push(stream);
 }
 
-void EpollLoop::settle() {
-  if (attention_.empty() && starved_.empty() && !starved_closing_) return;
+void EpollLoop::attend_all() {
   if (std::exchange(starved_closing_, false)) attention_.append(starved_);
   // No more than there are buffers for; the others would only come back.
   for (std::uint32_t n = buffers_.max_blocks() - buffers_.leased(); n > 0; --n) {
@@ -206,22 +216,14 @@ void EpollLoop::attend(TcpStream& stream) {
 SendResult EpollLoop::send(TcpStream& stream, std::span<const iovec> parts, bool more) {
   assert(!parts.empty() && !stream.fin_sent_ && !stream.closing_);
   if (stream.fatal()) return stream.failed_again();
-  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
-  std::size_t offered = parts[0].iov_len;
-  ssize_t n = 0;
-  if (parts.size() == 1) {
-    n = sys::send(stream.fd_, parts[0].iov_base, offered, flags);
-  } else {
-    msghdr message{};
-    message.msg_iov = const_cast<iovec*>(parts.data());
-    message.msg_iovlen = parts.size();
-    for (const iovec& part : parts.subspan(1)) offered += part.iov_len;
-    n = sys::sendmsg(stream.fd_, &message, flags);
+  std::size_t offered = 0;
+  const ssize_t n = sys::send_parts(stream.fd_, parts, offered, more);
+  if (static_cast<std::size_t>(n) == offered) [[likely]] {  // an error is negative, so never equal
+    return {SendResult::Kind::sent, offered, {}};
   }
   if (n < 0 && n != -EAGAIN) return stream.failed(static_cast<int>(-n));
-  const std::size_t taken = n < 0 ? 0 : static_cast<std::size_t>(n);
-  if (taken < offered) stream.write_blocked_ = true;
-  return {SendResult::Kind::sent, taken, {}};
+  stream.write_blocked_ = true;
+  return {SendResult::Kind::sent, n < 0 ? 0 : static_cast<std::size_t>(n), {}};
 }
 
 SendResult EpollLoop::send_file(TcpStream& stream, int file, std::uint64_t offset,

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "net/loop.h"
+#include "net/loop_turn.h"
 #include "net/tcp_stream.h"
 
 namespace finack::net {
@@ -25,6 +25,7 @@ class EpollLoop final : public Loop {
 
   Backend backend() const override { return Backend::epoll; }
   BufferPool& buffers() override { return buffers_; }
+  void run_once(Nanos max_wait) override { turn(*this, max_wait); }
 
   /// 0 or errno.
   int watch(int fd, EpollSource& source, std::uint32_t events);
@@ -35,11 +36,16 @@ class EpollLoop final : public Loop {
  private:
   static constexpr int kMaxEvents = 512;
 
-  void wait(Nanos timeout) override;
-  void deliver() override;
-  void after_delivery() override { settle(); }
-  void settle() override;
-  bool unsettled() const override { return !attention_.empty() || starved_closing_ || can_feed(); }
+  friend class Loop;  // calls the phases of a turn
+  void wait(Nanos timeout);
+  void deliver();
+  void after_delivery() { settle(); }
+  void settle() {
+    if (attention_.empty() && starved_.empty()) return;
+    attend_all();
+  }
+  bool unsettled() const { return !attention_.empty() || starved_closing_ || can_feed(); }
+  void attend_all();
 
   void start(TcpStream& stream) override;
   void pause(TcpStream& stream) override { stream.paused_ = true; }
@@ -52,11 +58,13 @@ class EpollLoop final : public Loop {
   std::unique_ptr<Listener> make_listener(Fd socket, bool shared,
                                           AcceptObserver& observer) override;
 
+  void on_wake();
   void on_stream(TcpStream& stream, std::uint32_t events);
   void read(TcpStream& stream, bool to_end);
   /// A recv that brought no bytes.
   void read_nothing(TcpStream& stream, ssize_t result);
   void read_fresh(TcpStream& stream);
+  void on_hang_up(TcpStream& stream, std::uint32_t events);
   void judge_hang_up(TcpStream& stream, std::uint32_t events);
   void attend(TcpStream& stream);
   bool can_feed() const { return !starved_.empty() && buffers_.leased() < buffers_.max_blocks(); }

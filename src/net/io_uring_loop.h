@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "net/loop.h"
+#include "net/loop_turn.h"
 #include "net/ring_pool.h"
 #include "net/tcp_stream.h"
 
@@ -40,6 +40,7 @@ class IoUringLoop final : public Loop {
 
   Backend backend() const override { return Backend::io_uring; }
   BufferPool& buffers() override { return buffers_; }
+  void run_once(Nanos max_wait) override { turn(*this, max_wait); }
 
   /// An entry to fill in; submitted with the next wait.
   io_uring_sqe* entry();
@@ -53,8 +54,11 @@ class IoUringLoop final : public Loop {
   static constexpr std::size_t kMaxParts = 8;
   static constexpr std::uint32_t kFileBlock = 128 * 1024;
   static constexpr std::uint32_t kMaxFileBlocks = 256;
+  /// A turn that received no more chunks than this answers with direct calls: as many system calls
+  /// as submitting and the turn that only collects the completions, and no such turn.
+  static constexpr unsigned kDirectSends = 2;
 
-  enum class Tag : std::uint64_t { ignored, recv, poll, send, cancel, op, wake };
+  enum class Tag : std::uint64_t { ignored, recv, poll, send, cancel, op, wake, read };
   static constexpr std::uint64_t kTagMask = 7;
 
   /// A message stays here until its entry was submitted.
@@ -66,10 +70,19 @@ class IoUringLoop final : public Loop {
   int set_up();
   void enable();
   void submit();
-  void wait(Nanos timeout) override;
-  void deliver() override;
-  void settle() override;
-  bool unsettled() const override { return !attention_.empty() || starved_closing_ || can_feed(); }
+  /// Hands the entries to the kernel and waits for `wanted` completions, at most until `limit`
+  /// (nullptr: no bound).
+  void enter(unsigned wanted, const __kernel_timespec* limit);
+  friend class Loop;  // calls the phases of a turn
+  void wait(Nanos timeout);
+  void deliver();
+  void after_delivery() {}
+  void settle() {
+    if (attention_.empty() && starved_.empty() && orphans_.empty()) return;
+    attend_all();
+  }
+  bool unsettled() const { return !attention_.empty() || starved_closing_ || can_feed(); }
+  void attend_all();
 
   void start(TcpStream& stream) override { arm_recv(stream); }
   void pause(TcpStream& stream) override { stream.paused_ = true; }
@@ -89,15 +102,18 @@ class IoUringLoop final : public Loop {
   /// What stands in the kernel is cancelled; the descriptor is closed when all of it came back.
   void cancel(TcpStream& stream);
   void close_when_idle(TcpStream& stream);
-  SendResult send_now(TcpStream& stream, std::span<const iovec> parts, std::size_t offered);
+  SendResult send_now(TcpStream& stream, std::span<const iovec> parts, bool more);
   SendResult submit_send(TcpStream& stream, std::span<const iovec> parts, std::size_t offered,
                          int flags);
+  SendResult submit_read(TcpStream& stream, int file, std::uint64_t offset, std::size_t bytes,
+                         Buffer chunk);
 
   void on_completion(const io_uring_cqe& cqe);
   void on_recv(TcpStream& stream, int result, std::uint32_t flags);
   void on_recv_bytes(TcpStream& stream, Buffer chunk);
   void on_recv_end(TcpStream& stream, int result);
   void on_send(TcpStream& stream, int result);
+  void on_read(TcpStream& stream, int result);
   void on_poll(TcpStream& stream, int result, std::uint32_t flags);
   void attend(TcpStream& stream);
   void deliver_held(TcpStream& stream);
@@ -116,8 +132,9 @@ class IoUringLoop final : public Loop {
   bool starved_closing_ = false;
   std::vector<std::unique_ptr<Message>> messages_;
   std::size_t messages_used_ = 0;
+  unsigned received_ = 0;  ///< Chunks of this turn.
   std::unordered_map<TcpStream*, std::vector<Buffer>> held_;  ///< Received while paused.
-  std::unordered_map<TcpStream*, Buffer> files_;              ///< Being sent by send_file.
+  std::unordered_map<TcpStream*, Buffer> files_;              ///< Read or sent by send_file.
   std::list<std::unique_ptr<RingOrphan>> orphans_;
 };
 

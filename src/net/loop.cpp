@@ -71,37 +71,15 @@ void Loop::run() {
   stop_.store(false, std::memory_order_release);
 }
 
-/// By the clock as last read: a second reading per turn would cost more than a timer that is late
-/// by the length of one turn.
-Nanos Loop::wait_time(Nanos max_wait) const {
-  if (!deferred_.empty() || unsettled()) return Nanos::zero();
-  const Instant due = timers_.next_due();
-  if (due == Instant::max()) return max_wait;
-  return std::clamp(due - turn_end_, Nanos::zero(), max_wait);
-}
-
-void Loop::run_once(Nanos max_wait) {
-  wait(wait_time(max_wait));
-  turn_end_ = now_ = clock_->now();
-  turns_.fetch_add(1, std::memory_order_relaxed);
-  deliver();
-  after_delivery();
-  if (posted_waiting_.load(std::memory_order_acquire)) run_posted();
-  if (!deferred_.empty()) run_deferred();
-  timers_.advance(now_);
-  if (!deferred_.empty()) run_deferred();
-  settle();
-  if (hook_) {
-    turn_end_ = clock_->now();
-    hook_(turn_end_ - now_);
-  }
-}
-
+/// A round is what waits at its start. Any of it may be destroyed by what runs before it.
 void Loop::run_deferred() {
   for (int round = 0; round < kDeferredRounds && !deferred_.empty(); ++round) {
-    IntrusiveList<Deferred> batch;
-    while (!deferred_.empty()) batch.push_back(deferred_.pop_front());
-    while (!batch.empty()) batch.pop_front().run_deferred();
+    if (deferred_.single()) {
+      deferred_.pop_front().run_deferred();
+      continue;
+    }
+    deferred_.push_back(round_end_);
+    while (round_end_.linked()) deferred_.pop_front().run_deferred();
   }
 }
 

@@ -80,7 +80,7 @@ class Loop {
   /// Runs turns until stop().
   void run();
   /// One turn, waiting at most `max_wait` for something to happen.
-  void run_once(Nanos max_wait);
+  virtual void run_once(Nanos max_wait) = 0;
   void stop();
   /// Called at the end of every turn with the time spent since its wait returned.
   void on_turn_end(std::move_only_function<void(Nanos busy)> hook) { hook_ = std::move(hook); }
@@ -90,17 +90,16 @@ class Loop {
  protected:
   Loop(const Clock& clock, Fd wake_fd);
 
-  /// Submits what waits and blocks for at most `timeout` (Nanos::max(): no bound). What happened
-  /// is kept for deliver().
-  virtual void wait(Nanos timeout) = 0;
-  /// Tells observers what happened.
-  virtual void deliver() = 0;
-  /// What belongs to this wake-up though no event told it: first reads.
-  virtual void after_delivery() {}
-  /// At the end of the turn: serves the streams that asked for attention (resumed reads, closings).
-  virtual void settle() = 0;
-  /// True when settle() has something to do that no event will announce.
-  virtual bool unsettled() const = 0;
+  /// One turn, in net/loop_turn.h: the backend is known there, so that its phases are called
+  /// directly. They are
+  ///   wait(timeout)      submits what waits and blocks for at most `timeout` (Nanos::max(): no
+  ///                      bound); what happened is kept for deliver(),
+  ///   deliver()          tells observers what happened,
+  ///   after_delivery()   does what belongs to this wake-up though no event told it: first reads,
+  ///   settle()           serves the streams that asked for attention (resumed reads, closings),
+  ///   unsettled()        is true when settle() has something to do that no event will announce.
+  template <class SomeBackend>
+  void turn(SomeBackend& backend, Nanos max_wait);
 
   // What TcpStream leaves to its backend.
   friend class TcpStream;
@@ -130,11 +129,17 @@ class Loop {
   std::string backend_reason_;
 
  private:
+  /// Separates work that waits from work deferred meanwhile.
+  struct RoundEnd final : Deferred {
+    void run_deferred() override {}
+  };
+
   Nanos wait_time(Nanos max_wait) const;
   void run_deferred();
   void run_posted();
 
   Fd wake_fd_;
+  RoundEnd round_end_;
   Instant turn_end_;
   std::move_only_function<void(Nanos)> hook_;
   std::atomic<std::uint64_t> turns_{0};

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <span>
 
 /// The calls of the hot path without glibc's cancellation points, which cost about 120 instructions
 /// a request once a second thread exists. All return -errno on failure and do not touch errno.
@@ -40,6 +41,17 @@ inline ssize_t send(int fd, const void* data, std::size_t size, int flags) {
 }
 inline ssize_t sendmsg(int fd, const msghdr* message, int flags) {
   return call6(SYS_sendmsg, fd, pointer(message), flags, 0, 0, 0);
+}
+/// Sends without waiting and adds up what was offered.
+inline ssize_t send_parts(int fd, std::span<const iovec> parts, std::size_t& offered, bool more) {
+  const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+  offered = parts[0].iov_len;
+  if (parts.size() == 1) return sys::send(fd, parts[0].iov_base, offered, flags);
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(parts.data());
+  message.msg_iovlen = parts.size();
+  for (const iovec& part : parts.subspan(1)) offered += part.iov_len;
+  return sys::sendmsg(fd, &message, flags);
 }
 inline int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {
   return static_cast<int>(call6(SYS_accept4, fd, pointer(address), pointer(size), flags, 0, 0));

@@ -33,7 +33,7 @@ void clear(TimerLink& list) {
 
 }  // namespace
 
-TimerWheel::TimerWheel(Instant start) : start_(start) {
+TimerWheel::TimerWheel(Instant start) : start_(start), quiet_until_(start) {
   make_empty(overdue_);
   for (Level& level : levels_) std::ranges::for_each(level.slots, make_empty);
 }
@@ -49,8 +49,9 @@ std::uint64_t TimerWheel::floor_tick(Instant at) const {
 
 std::uint64_t TimerWheel::ceil_tick(Instant at) const {
   if (at <= start_) return 0;
-  const Nanos since = at - start_;
-  return static_cast<std::uint64_t>(since / kTick) + (since % kTick != Nanos::zero() ? 1 : 0);
+  const auto since = static_cast<std::uint64_t>((at - start_).count());
+  constexpr auto kTickNanos = static_cast<std::uint64_t>(kTick.count());
+  return (since + (kTickNanos - 1)) / kTickNanos;  // cannot overflow: since is at most 2^63
 }
 
 void TimerWheel::arm(Timer& timer, Instant deadline) {
@@ -66,7 +67,7 @@ void TimerWheel::file(Timer& timer, std::uint64_t tick) {
   timer.filed_ = static_cast<std::uint32_t>(tick);
   if (tick <= horizon_) {
     append(overdue_, timer);
-    next_ = std::min(next_, horizon_);
+    if (horizon_ < next_) set_next(horizon_);
     return;
   }
   std::size_t level = 0;
@@ -75,14 +76,20 @@ void TimerWheel::file(Timer& timer, std::uint64_t tick) {
   const std::size_t slot = index % kSlots;
   append(levels_[level].slots[slot], timer);
   levels_[level].used[slot / 64] |= std::uint64_t{1} << (slot % 64);
-  next_ = std::min(next_, index << (8 * level));
+  if (const std::uint64_t look = index << (8 * level); look < next_) set_next(look);
 }
 
-void TimerWheel::advance(Instant now) {
+void TimerWheel::set_next(std::uint64_t tick) {
+  next_ = tick;
+  next_due_ = tick == kNever ? Instant::max() : time_of(tick);
+  quiet_until_ = std::min(next_due_, time_of(current_ + kLag));
+}
+
+void TimerWheel::catch_up(Instant now) {
   const std::uint64_t target = std::max(floor_tick(now), current_);
   if (target < next_) {
     current_ = horizon_ = target;
-    return;
+    return set_next(next_);
   }
   horizon_ = target;
   TimerLink due;
@@ -94,7 +101,7 @@ void TimerWheel::advance(Instant now) {
     process(tick);
   }
   current_ = target;
-  next_ = is_empty(overdue_) ? find_next() : target;
+  set_next(is_empty(overdue_) ? find_next() : target);
 }
 
 void TimerWheel::process(std::uint64_t tick) {
@@ -157,11 +164,6 @@ std::uint64_t TimerWheel::find_next(std::size_t level) {
     ++ahead;
   }
   return kNever;
-}
-
-Instant TimerWheel::next_due() const {
-  if (next_ == kNever) return Instant::max();
-  return start_ + kTick * static_cast<Nanos::rep>(next_);
 }
 
 }  // namespace finack::net

@@ -59,10 +59,12 @@ class TimerWheel {
   void arm(Timer& timer, Instant deadline);
   void disarm(Timer& timer) { timer.unlink(); }
   /// Fires everything due at `now`; timers armed meanwhile for the past fire in the next call.
-  void advance(Instant now);
+  void advance(Instant now) {
+    if (now >= quiet_until_) catch_up(now);
+  }
   /// When advance must be called at the latest; Instant::max() when nothing is armed. May be early
   /// by the timers that were disarmed or put off since.
-  Instant next_due() const;
+  Instant next_due() const { return next_due_; }
 
  private:
   static constexpr std::uint64_t kNever = UINT64_MAX;
@@ -75,6 +77,16 @@ class TimerWheel {
     std::array<std::uint64_t, kSlots / 64> used{};  ///< May be set for a slot that became empty.
   };
 
+  /// How far the wheel may lag behind the clock while nothing is due, in ticks: it keeps advance
+  /// cheap, and a timer armed meanwhile may only be filed one level higher than it could be.
+  static constexpr std::uint64_t kLag = 1000;
+
+  Instant time_of(std::uint64_t tick) const {
+    return start_ + kTick * static_cast<Nanos::rep>(tick);
+  }
+  void catch_up(Instant now);
+  /// Something must be looked at by `tick`, kNever: nothing.
+  void set_next(std::uint64_t tick);
   std::uint64_t floor_tick(Instant at) const;
   std::uint64_t ceil_tick(Instant at) const;
   void file(Timer& timer, std::uint64_t tick);
@@ -87,6 +99,8 @@ class TimerWheel {
   std::uint64_t current_ = 0;  ///< The tick up to which everything was processed.
   std::uint64_t horizon_ = 0;  ///< The tick of the advance under way, else current_.
   std::uint64_t next_ = kNever;
+  Instant next_due_ = Instant::max();  ///< The time of next_.
+  Instant quiet_until_;                ///< Until then advance has nothing to do.
   TimerLink overdue_;
   std::array<Level, kLevels> levels_;
 };

@@ -18,13 +18,14 @@ struct AnsweredRequest {
   record::RequestEntry entry;
   Instant started;
   Instant first_byte{};     ///< When the kernel took the first byte; epoch: not yet.
-  Instant handed{};  ///< When the kernel took the last byte; epoch: not yet.
+  Instant handed{};         ///< When the kernel took the last byte; epoch: not yet.
   std::uint64_t begin = 0;  ///< Offsets of the response in the outbox.
   std::uint64_t end = 0;
   std::uint64_t body_in = 0;
   std::uint32_t number = 0;
   std::uint16_t status = 0;
-  bool cut = false;  ///< Less was sent than the response's framing promised.
+  bool owed = true;                ///< The whole request came.
+  bool cut = false;                ///< Less was sent than the response's framing promised.
   std::optional<Verdict> verdict;  ///< Where it is not ok.completed.
   record::Evidence evidence;
   std::string_view method;

@@ -208,7 +208,9 @@ void Connection::on_end(StreamEnd end_) {
   }
   const std::size_t unacked = stream_.unacknowledged();
   Phase phase = phase_;
-  const Facts known = facts(unacked);
+  Facts known = facts(unacked);
+  // Behind a pause the kernel may hold the rest of the body: whoever reads it will see (read_body).
+  if (end_.kind == EndKind::fin && paused_) known &= ~Facts{kBodyOpen};
   if (phase == Phase::handling && (known & kBodyOpen) != 0 && active_->not_started())
     phase = Phase::body;  // the rest of the body is what we would wait for next
   if (end_.kind == EndKind::fin) peer_fin_ = true;

@@ -67,6 +67,8 @@ class Connection final : public StreamObserver, public net::Timer {
     last_response_bytes_ = static_cast<std::uint32_t>(n);
   }
   bool peer_finished() const { return peer_fin_; }
+  /// The client has finished, and all it sent has been delivered.
+  bool input_over() const { return peer_fin_ && !paused_ && !stream_.readable(); }
   bool past_lifetime() const;
   StreamEnd peek_end() const { return stream_.peek_end(); }
   record::ConnectionId id() const;

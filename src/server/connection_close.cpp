@@ -109,7 +109,7 @@ void Connection::fire_closing() {
   record::Ending ending = closing_->ending;
   if (closing_->acked) {
     if (!peer_fin_ && now < closing_->since + timeouts.linger) return rearm();
-    ending.evidence.linger = peer_fin_                       ? Linger::fin
+    ending.evidence.linger = peer_fin_                     ? Linger::fin
                              : timeouts.linger == Nanos{0} ? Linger::none
                                                            : Linger::expired;
     return finalize(ending, false);

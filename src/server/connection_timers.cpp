@@ -87,8 +87,7 @@ Connection::Due Connection::next_due() const {
     if (closing_->acked) return {TimerKind::linger, linger_ends};
     consider(TimerKind::flush, closing_->progress_at, t.flush, due.timer, due.at);
     // Only the acknowledgement is missing, and the kernel does not always announce it.
-    const Instant look =
-        peer_fin_ || linger_ends <= now ? now + closing_->poll : linger_ends;
+    const Instant look = peer_fin_ || linger_ends <= now ? now + closing_->poll : linger_ends;
     if (look < due.at) due = {TimerKind::linger, look};
     return due;
   }

@@ -18,8 +18,7 @@ constexpr Nanos kOutlived = std::chrono::seconds(1);
 
 }  // namespace
 
-Http1Exchange::Http1Exchange(Worker& worker)
-    : worker_(worker), outbox_(worker.loop().buffers()) {}
+Http1Exchange::Http1Exchange(Worker& worker) : worker_(worker), outbox_(worker.loop().buffers()) {}
 
 Http1Exchange::~Http1Exchange() = default;
 
@@ -28,7 +27,7 @@ void Http1Exchange::begin(Connection& connection) {
   if (close_.has_evidence) close_evidence_ = {};
   close_ = {};
   sending_ = {};
-  flush_ = in_handler_ = fin_handling_ = false;
+  flush_ = cut_ = in_handler_ = fin_handling_ = false;
   if (late_) late_.reset();
   if (left_) left_.reset();
   local_.family = Address::Family::none;
@@ -73,9 +72,8 @@ void Http1Exchange::flush_soon() {
 }
 
 bool Http1Exchange::gone() const {
-  return connection_ == nullptr ||
-         (departure_ && departure_.cause != Cause::client_left_unproved &&
-          departure_.cause != Cause::timeout_handler);
+  return connection_ == nullptr || (departure_ && departure_.cause != Cause::client_left_unproved &&
+                                    departure_.cause != Cause::timeout_handler);
 }
 
 // ---- The handler runs ----
@@ -90,6 +88,7 @@ void Http1Exchange::run_deferred() {
   if (connection_ == nullptr) return;
   if (r_.stage == Stage::queued) start_handlers();
   if (connection_ == nullptr) return;
+  if (std::exchange(cut_, false)) return connection_->end(close_.verdict, close_evidence_);
   if (std::exchange(flush_, false)) connection_->flush();
   if (connection_ == nullptr) return;
   if (write_ready_ && writer_may_go_on()) wake(write_ready_);
@@ -100,8 +99,8 @@ void Http1Exchange::run_deferred() {
 void Http1Exchange::start_handlers() {
   for (;;) {
     if (connection_->peer_finished() && body_open())  // a pipelined request that was cut
-      return connection_->end(
-          {EndedBy::peer, How::fin, Phase::body, Cause::client_body_truncated}, {});
+      return connection_->end({EndedBy::peer, How::fin, Phase::body, Cause::client_body_truncated},
+                              {});
     run_handler();
     if (r_.stage == Stage::handling) {  // the answer comes later
       if (connection_->peer_finished()) on_client_fin();

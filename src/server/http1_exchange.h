@@ -72,6 +72,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   bool response_incomplete() const { return r_.response == Response::started; }
   /// A whole request came and its response is not complete.
   bool response_owed() const {
+    if (r_.body == Body::cut) return false;
     if (r_.stage == Stage::answered) return r_.response == Response::none;
     return busy() && !body_open() && r_.response != Response::finished;
   }
@@ -156,6 +157,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
     std::uint64_t behind = 0;
   };
   Ahead look_ahead() const;
+  http::BodyRead cut_body();
   http::BodyRead read_length();
   http::BodyRead read_chunked();
   void consume_returned();
@@ -212,6 +214,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   record::RequestEntry entry_;
   std::uint32_t number_ = 0;
   bool flush_ = false;         ///< There is something to send at the end of the turn.
+  bool cut_ = false;           ///< The body was cut: ends the connection at the end of the turn.
   bool in_handler_ = false;    ///< A frame of the handler is on the stack.
   bool fin_handling_ = false;  ///< The client's FIN came before a response byte was sent.
   SendWatch sending_;
@@ -220,7 +223,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   record::Evidence close_evidence_;
   std::optional<Verdict> late_;  ///< What ended the wait for the last acknowledgement.
   record::Evidence late_evidence_;
-  std::optional<record::Ending> left_;  ///< The request's ending, for an orphan.
+  std::optional<record::Ending> left_;          ///< The request's ending, for an orphan.
   mutable record::ConnectionId connection_id_;  ///< For an orphan.
   mutable Address peer_;                        ///< For an orphan.
   mutable Address local_;                       ///< Asked for rarely, found once.

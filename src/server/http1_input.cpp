@@ -15,8 +15,9 @@ using record::Phase;
 namespace {
 
 http::HeadLimits head_limits(const Limits& limits) {
-  return {
-      .head_bytes = limits.head_bytes, .headers = limits.headers, .target_bytes = limits.target_bytes};
+  return {.head_bytes = limits.head_bytes,
+          .headers = limits.headers,
+          .target_bytes = limits.target_bytes};
 }
 
 http::ChunkLimits chunk_limits(const Limits& limits) {
@@ -57,15 +58,15 @@ bool Http1Exchange::try_head() {
     r_.times.head_started = worker_.loop().now();
     connection_->start_rate(r_.times);
   }
-  const auto state =
-      parser_.parse(inbox_.front(), head_limits(worker_.settings().limits), head_);
+  const auto state = parser_.parse(inbox_.front(), head_limits(worker_.settings().limits), head_);
   if (state == http::HeadParser::State::done) {
     begin_request();
     return !close_.discard;
   }
   if (state == http::HeadParser::State::need_more && !parser_.begun() &&
       connection_->requests() > 0) {
-    // Empty lines behind a request are no request (RFC 9112 2.2); old clients send one after a POST.
+    // Empty lines behind a request are no request (RFC 9112 2.2); old clients send one after a
+    // POST.
     inbox_.consume(inbox_.front().size() & ~std::size_t{1});
     parser_.reset();
     r_.times = {};
@@ -132,8 +133,7 @@ void Http1Exchange::note_body_progress(record::Evidence& evidence) const {
   if (r_.stage == Stage::head || head_.framing == http::Framing::none) return;
   evidence.received_bytes = r_.body_bytes;
   if (r_.body == Body::length) {
-    evidence.received_bytes +=
-        std::min<std::uint64_t>(inbox_.bytes() - r_.returned, r_.body_left);
+    evidence.received_bytes += std::min<std::uint64_t>(inbox_.bytes() - r_.returned, r_.body_left);
   }
   if (head_.framing == http::Framing::length) evidence.expected_bytes = head_.content_length;
 }
@@ -204,6 +204,7 @@ http::BodyRead Http1Exchange::read_body() {
   if (r_.body == Body::none || r_.body == Body::complete) return {Kind::end, {}};
   const http::BodyRead read = r_.body == Body::length ? read_length() : read_chunked();
   if (read.kind != Kind::wait) return read;
+  if (connection_->input_over()) return cut_body();
   if (head_.expect_continue && !r_.continued && r_.response == Response::none) {
     r_.continued = true;
     outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
@@ -218,6 +219,21 @@ http::BodyRead Http1Exchange::read_body() {
     connection_->rearm();
   }
   return read;
+}
+
+/// The client finished before the body's framed end, which shows only now that all was read.
+http::BodyRead Http1Exchange::cut_body() {
+  const Verdict verdict{EndedBy::peer, How::fin, Phase::body, Cause::client_body_truncated};
+  note_body_progress(evidence_);
+  r_.has_evidence = true;
+  r_.verdict = verdict;
+  r_.body = Body::cut;
+  departure_ = {verdict.cause, verdict.how, worker_.loop().now()};
+  override_close(verdict);
+  keep_close_evidence();
+  cut_ = true;
+  schedule();
+  return {http::BodyRead::Kind::cut, {}};
 }
 
 http::BodyRead Http1Exchange::read_length() {
@@ -285,8 +301,6 @@ std::span<const http::Header> Http1Exchange::trailers() const {
   return decoder_.trailers();
 }
 
-void Http1Exchange::on_body_ready(Callback callback) {
-  body_ready_ = std::move(callback);
-}
+void Http1Exchange::on_body_ready(Callback callback) { body_ready_ = std::move(callback); }
 
 }  // namespace finack::server

@@ -50,6 +50,7 @@ AnsweredRequest Http1Exchange::describe() {
   request.body_in = r_.body_bytes;
   request.number = number_;
   request.status = r_.status;
+  request.owed = r_.body != Body::cut;
   request.cut = r_.response == Response::broken;
   request.verdict = r_.verdict;
   if (!r_.verdict && close_.wanted && close_.verdict.cause == Cause::ok_half_close_served)
@@ -126,7 +127,8 @@ record::Ending Http1Exchange::ending_of(const AnsweredRequest& request, std::uin
   }
   ending.evidence.request = request.number;
   ending.undelivered_bytes = lost ? request.end - std::max(acked_to, request.begin) : 0;
-  ending.delivered = request.status == 0        ? Delivered::none
+  ending.delivered = request.status == 0
+                         ? (request.owed ? Delivered::none : Delivered::nothing_owed)
                      : request.cut && !lost     ? Delivered::partial
                      : !asked                   ? Delivered::handed
                      : !lost                    ? Delivered::all
@@ -194,8 +196,7 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
   const Instant now = worker_.loop().precise_now();
   const std::uint64_t sent = outbox_.sent();
   const std::uint64_t acked_to = sent > unacked ? sent - unacked : 0;
-  if (!late_)
-    set_late({ending.ended_by, ending.how, ending.phase, ending.cause}, ending.evidence);
+  if (!late_) set_late({ending.ended_by, ending.how, ending.phase, ending.cause}, ending.evidence);
   file_answer();
   for (AnsweredRequest& request : answered_)
     settle(request, ending_of(request, acked_to, true), now);

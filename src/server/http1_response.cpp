@@ -108,6 +108,7 @@ bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::ui
     context.keep_alive = worker_.keep_alive(most == 0 ? 0 : most - number_);
   }
   context.date = worker_.date();
+  context.server = worker_.settings().server_header;
   if (r_.head_method) r_.out = Out::no_body;
   if (r_.out == Out::no_body) body = {};
   r_.response_begin = outbox_.queued();
@@ -194,7 +195,7 @@ WriteState Http1Exchange::write(std::string_view bytes) {
   }
   r_.times.response_owed = worker_.loop().now();
   return outbox_.bytes() > worker_.settings().limits.write_buffer_bytes ? WriteState::wait
-                                                                         : WriteState::ready;
+                                                                        : WriteState::ready;
 }
 
 void Http1Exchange::on_write_ready(Callback callback) {
@@ -240,8 +241,7 @@ void Http1Exchange::inform(int status, std::span<const Header> headers) {
 void Http1Exchange::abort(Cause cause, std::string_view exception) {
   if (to_release()) return;
   exception_ = exception.substr(0, 256);
-  if (!gone() && departure_.cause == Cause::client_left_unproved &&
-      r_.response == Response::none) {
+  if (!gone() && departure_.cause == Cause::client_left_unproved && r_.response == Response::none) {
     // By setting the FIN cancelled the request: the 503 asks the client whether it is still there.
     const Verdict cancelled{EndedBy::local, How::reply, Phase::handling,
                             Cause::policy_half_close_cancelled};
@@ -254,8 +254,8 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
   const bool failed = cause == Cause::app_failed || cause == Cause::app_no_reply;
   const int status = failed ? 500 : late || cause == Cause::policy_overload_shed ? 503 : 0;
   if (r_.response == Response::none && status != 0) {
-    r_.verdict = Verdict{EndedBy::local, late ? How::timeout : How::reply, connection_->phase(),
-                         cause};
+    r_.verdict =
+        Verdict{EndedBy::local, late ? How::timeout : How::reply, connection_->phase(), cause};
     if (late) {
       evidence_ = connection_->timer_evidence(record::TimerKind::handler);
       r_.has_evidence = true;
@@ -286,9 +286,9 @@ void Http1Exchange::client_left(Cause cause) {
   const bool half_closed = connection_->peer_finished();
   if (cause == Cause::client_left_waiting && responding && !fin_handling_)
     cause = Cause::client_left_receiving;
-  r_.verdict = Verdict{EndedBy::peer, half_closed ? How::fin : How::rst,
-                       cause == Cause::client_left_receiving ? Phase::response : Phase::handling,
-                       cause};
+  r_.verdict =
+      Verdict{EndedBy::peer, half_closed ? How::fin : How::rst,
+              cause == Cause::client_left_receiving ? Phase::response : Phase::handling, cause};
   if (responding) r_.response = Response::broken;
   override_close(*r_.verdict);
   close_.must_reset = true;

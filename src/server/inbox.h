@@ -23,7 +23,8 @@ class Inbox {
   }
   /// Drops the first n bytes of front().
   void consume(std::size_t n);
-  /// Joins what the front lacks of a head with the bytes behind it, so that front() is all there is.
+  /// Joins what the front lacks of a head with the bytes behind it, so that front() is all there
+  /// is.
   void join() {
     if (!more_.empty() || (!spill_.empty() && !front_.empty())) join_more();
   }

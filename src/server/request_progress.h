@@ -25,9 +25,9 @@ struct RequestTimes {
   Instant head_started{};
   Instant head_done{};
   Instant handler_started{};
-  Instant body_waited{};       ///< Since when we wait for body bytes.
-  Instant response_started{};  ///< The kernel took its first byte.
-  Instant response_owed{};     ///< Since when the handler owes response bytes.
+  Instant body_waited{};         ///< Since when we wait for body bytes.
+  Instant response_started{};    ///< The kernel took its first byte.
+  Instant response_owed{};       ///< Since when the handler owes response bytes.
   Instant rate_since{};          ///< Start of the window in which bytes are counted for min_rate,
   std::uint64_t rate_bytes = 0;  ///< and what the connection had received by then.
   Instant rate_paused{};         ///< When we stopped waiting for bytes.
@@ -64,9 +64,9 @@ struct RequestProgress {
   Response response = Response::none;
   Body body = Body::none;
   Out out = Out::no_body;
-  bool head_method : 1 = false;     ///< HEAD: body bytes are counted, not sent.
-  bool probed : 1 = false;          ///< The half-close probe was sent.
-  bool continued : 1 = false;       ///< 100 Continue was sent for Expect.
+  bool head_method : 1 = false;  ///< HEAD: body bytes are counted, not sent.
+  bool probed : 1 = false;       ///< The half-close probe was sent.
+  bool continued : 1 = false;    ///< 100 Continue was sent for Expect.
   bool waits_for_body : 1 = false;
   bool has_evidence : 1 = false;
 };

@@ -4,6 +4,9 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <span>
+
+#include "http/encoder.h"
 
 namespace finack::server {
 
@@ -23,6 +26,13 @@ Expected<std::unique_ptr<Server>> Server::create(Options options, http::Handler&
   auto server = std::unique_ptr<Server>(new Server(std::move(options), handler));
   Options& o = server->options_;
   o.workers = std::max(o.workers, 1U);
+  const http::Header name{"Server", o.settings.server_header};
+  if (!http::valid(std::span(&name, 1))) {
+    return std::unexpected(Error{
+        .what = "server-header: the value has characters that no header may have; use visible "
+                "ASCII and spaces",
+        .side = Side::user});
+  }
   net::ListenerOptions listener;
   listener.backlog = o.settings.backlog;
   listener.tcp_keepalive_s = static_cast<std::uint32_t>(

@@ -57,7 +57,8 @@ class Server {
   bool finished() const;
   /// Waits for all workers. Returns how many connections had to be cut.
   std::uint64_t join();
-  /// After join(): handlers that ignored their stop and still run. The server must then outlive them.
+  /// After join(): handlers that ignored their stop and still run. The server must then outlive
+  /// them.
   std::size_t stuck_handlers() const;
 
  private:

@@ -55,6 +55,16 @@ Expected<Fd> bound_socket(std::uint32_t source, bool narrow) {
   return fd;
 }
 
+/// Each behaviour as often as it weighs.
+std::vector<Behaviour> whole_deck() {
+  std::vector<Behaviour> deck;
+  for (std::size_t i = 0; i < kBehaviourCount; ++i) {
+    const auto behaviour = static_cast<Behaviour>(i);
+    deck.insert(deck.end(), weight(behaviour), behaviour);
+  }
+  return deck;
+}
+
 }  // namespace
 
 std::string to_string(const Contact& contact) {
@@ -79,12 +89,10 @@ Expected<std::unique_ptr<Generator>> Generator::create(StormOptions options) {
 }
 
 Generator::Generator(StormOptions options, Fd poller)
-    : options_(std::move(options)), poller_(std::move(poller)), random_(options_.seed) {
-  deck_ = options_.only;
-  for (std::size_t i = 0; i < kBehaviourCount && options_.only.empty(); ++i) {
-    const auto behaviour = static_cast<Behaviour>(i);
-    deck_.insert(deck_.end(), weight(behaviour), behaviour);
-  }
+    : options_(std::move(options)),
+      poller_(std::move(poller)),
+      random_(options_.seed),
+      deck_(options_.only.empty() ? whole_deck() : options_.only) {
   slots_.resize(options_.concurrency);
   for (std::size_t i = slots_.size(); i > 0; --i) free_slots_.push_back(i - 1);
   result_.contacts.reserve(options_.connections);

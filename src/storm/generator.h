@@ -107,7 +107,7 @@ class Generator {
   StormOptions options_;
   Fd poller_;
   Random random_;
-  std::vector<Behaviour> deck_;  ///< Each behaviour as often as it weighs.
+  std::vector<Behaviour> deck_;  ///< What is drawn from.
   std::vector<Slot> slots_;
   std::vector<std::size_t> free_slots_;
   std::priority_queue<Wake, std::vector<Wake>, std::greater<>> wakes_;

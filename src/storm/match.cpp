@@ -6,6 +6,7 @@
 #include <charconv>
 #include <numeric>
 #include <string>
+#include <utility>
 
 namespace finack::storm {
 namespace {
@@ -40,9 +41,9 @@ bool parse_peer(std::string_view text, SeenConnection& out) {
 Match match(std::span<const Contact> contacts, std::span<const SeenConnection> seen) {
   std::vector<std::size_t> left = indices(contacts.size());
   std::vector<std::size_t> right = indices(seen.size());
-  std::ranges::stable_sort(left, {}, [&](std::size_t i) { return place(contacts[i]); });
-  std::ranges::stable_sort(
-      right, {}, [&](std::size_t i) { return std::pair(place(seen[i]), seen[i].sequence); });
+  std::ranges::sort(left, {}, [&](std::size_t i) { return std::pair(place(contacts[i]), i); });
+  std::ranges::sort(right, {},
+                    [&](std::size_t i) { return std::pair(place(seen[i]), seen[i].sequence); });
   Match out;
   std::size_t l = 0;
   std::size_t r = 0;

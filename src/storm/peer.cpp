@@ -11,8 +11,8 @@
 namespace finack::storm {
 namespace {
 
-constexpr std::size_t kReadBytes = 16 * 1024;
-constexpr std::uint64_t kDryEnough = 32 * 1024;
+constexpr std::size_t kReadBytes = std::size_t{16} * 1024;
+constexpr std::uint64_t kDryEnough = std::uint64_t{32} * 1024;
 
 }  // namespace
 
@@ -206,7 +206,7 @@ void Peer::end(bool by_reset) {
   fd_.reset();
 }
 
-Peer::Done Peer::surprised(std::string what) {
+Peer::Done Peer::surprised(std::string_view what) {
   give_up(what);
   return Done::yes;
 }

@@ -54,7 +54,7 @@ class Peer {
   Done repeat(int most);
   void end(bool by_reset);
   Got read(std::string_view& bytes);
-  Done surprised(std::string what);
+  Done surprised(std::string_view what);
   std::uint64_t below(std::uint64_t bound);
   void next_step();
 

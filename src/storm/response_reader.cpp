@@ -8,12 +8,13 @@ namespace {
 
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr std::size_t kStatusAt = 9;  // behind "HTTP/1.1 "
-constexpr std::size_t kMostHead = 64 * 1024;
+constexpr std::size_t kMostHead = std::size_t{64} * 1024;
 
 std::optional<std::uint64_t> number(std::string_view digits) {
   std::uint64_t value = 0;
-  const auto* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  const char* const begin = digits.data();
+  const char* const end = begin + digits.size();
+  const auto [stop, error] = std::from_chars(begin, end, value);
   if (error != std::errc() || stop != end) return std::nullopt;
   return value;
 }

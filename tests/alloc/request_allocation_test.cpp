@@ -73,9 +73,8 @@ class RequestAllocationTest : public ServerTest {
  protected:
   RequestAllocationTest() {
     engine_.get("/ping", [](route::Context& c) { c.string(200, "pong"); });
-    engine_.post("/echo", [](route::Context& c) {
-      c.data(200, "application/octet-stream", c.body());
-    });
+    engine_.post("/echo",
+                 [](route::Context& c) { c.data(200, "application/octet-stream", c.body()); });
     engine_.get("/users/:id", [](route::Context& c) { c.string(200, c.param("id")); });
   }
 
@@ -131,9 +130,9 @@ TEST_P(RequestAllocationTest, a_parameter) {
 }
 
 TEST_P(RequestAllocationTest, echo) {
-  expect_none("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n" +
-                  std::string(1'000, 'e'),
-              std::string(1'000, 'e'));
+  expect_none(
+      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n" + std::string(1'000, 'e'),
+      std::string(1'000, 'e'));
 }
 
 TEST_P(RequestAllocationTest, pipelined_pings) {

@@ -4,8 +4,11 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <array>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "net/address.h"
 #include "net/conformance.h"
@@ -116,6 +119,99 @@ TEST_P(ListenerConformance, DrainingResetsNobodyOfTheBacklog) {
   const Fd refused(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   EXPECT_EQ(::connect(refused.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), -1);
   EXPECT_EQ(errno, ECONNREFUSED);
+}
+
+/// Connects again and again from a thread of its own, and never waits for an answer.
+class Crowd {
+ public:
+  explicit Crowd(const sockaddr_in& address) : thread_([this, address] { run(address); }) {}
+  ~Crowd() { finish(); }
+  void finish() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  std::size_t tried() const { return tried_; }
+  /// After finish(): the clients whose handshake was completed, also those reset since.
+  std::vector<Fd> connected;
+
+ private:
+  static constexpr std::size_t kAtMost = 400;
+
+  void run(sockaddr_in address) {
+    while (!stop_ && tried_ < kAtMost) {
+      Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      const int result =
+          ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+      ++tried_;
+      // On the loopback interface the handshake is over when connect returns, or its SYN was
+      // dropped.
+      if (result == 0 || tcp_state(fd.get()) == TCP_ESTABLISHED) connected.push_back(std::move(fd));
+      std::this_thread::sleep_for(50us);
+    }
+  }
+
+  std::atomic<bool> stop_{false};
+  std::atomic<std::size_t> tried_{0};
+  std::thread thread_;
+};
+
+TEST_P(ListenerConformance, ConnectsThatGoOnDuringADrainAreTakenOrNeverComplete) {
+  run_for(5ms);
+  Crowd crowd(address);
+  ASSERT_TRUE(run_until([&] { return seen.fds.size() >= 20; }));
+  // Nobody accepts for a moment: the backlog fills, and the drain begins with it.
+  const std::size_t before = crowd.tried();
+  while (crowd.tried() < before + 30) std::this_thread::yield();
+  listener->drain(10ms, true);
+  ASSERT_TRUE(run_until([&] { return seen.drained; }));
+  crowd.finish();
+  EXPECT_EQ(seen.fds.size(), crowd.connected.size());
+  EXPECT_LT(crowd.connected.size(), crowd.tried()) << "the drain refused nobody";
+  for (const Fd& client : crowd.connected) {
+    EXPECT_EQ(take_socket_error(client.get()), 0);
+    EXPECT_EQ(tcp_state(client.get()), TCP_ESTABLISHED);
+  }
+}
+
+TEST_P(ListenerConformance, LoopsThatShareAPortTakeEachConnectionOnce) {
+  constexpr std::uint32_t kLoops = 3;
+  constexpr std::size_t kConnects = 300;
+  struct Worker {
+    std::unique_ptr<Loop> loop;
+    Accepted seen;
+    std::unique_ptr<Listener> listener;
+    std::atomic<std::size_t> accepted{0};
+    std::thread thread;
+  };
+  auto bound = ListenSockets::bind("127.0.0.1:0", kLoops, {});
+  ASSERT_TRUE(bound) << bound.error().what;
+  EXPECT_FALSE(bound->shared());
+  std::array<Worker, kLoops> workers;
+  for (std::uint32_t i = 0; i < kLoops; ++i) {
+    Worker& worker = workers[i];
+    worker.loop = std::move(*Loop::create({.backend = GetParam()}));
+    worker.seen.when_accepted = [&worker] { ++worker.accepted; };
+    worker.listener = Listener::create(*worker.loop, bound->take(i), false, worker.seen);
+    worker.thread = std::thread([&worker] {
+      while (!worker.seen.drained) worker.loop->run_once(1s);
+    });
+  }
+  address.sin_port = htons(bound->local().port);
+  std::vector<Fd> clients;
+  for (std::size_t i = 0; i < kConnects; ++i) clients.push_back(connect_to(address));
+  for (Worker& worker : workers) {
+    worker.loop->post([&worker] { worker.listener->drain(5ms, true); });
+  }
+  for (Worker& worker : workers) worker.thread.join();
+  std::size_t sum = 0;
+  for (Worker& worker : workers) {
+    EXPECT_GT(worker.accepted, 0u) << "one loop took nothing";
+    EXPECT_EQ(worker.seen.fds.size(), worker.accepted);
+    sum += worker.accepted;
+    worker.listener.reset();
+  }
+  EXPECT_EQ(sum, kConnects);
+  for (const Fd& client : clients) EXPECT_EQ(take_socket_error(client.get()), 0);
 }
 
 TEST_P(ListenerConformance, ASharedSocketIsLetGoUnlessLast) {

@@ -102,8 +102,8 @@ TEST_P(ConnectionTimersTest, empty_lines_alone_end_by_the_heads_deadline) {
   ASSERT_TRUE(rig().ended());
   EXPECT_EQ(ending().cause, Cause::timeout_head);
   Client& old = rig().connect();
-  EXPECT_EQ(
-      rig().ask(old, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\r\n").body, "ok");
+  EXPECT_EQ(rig().ask(old, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\r\n").body,
+            "ok");
   rig().advance(100s);
   EXPECT_TRUE(rig().until([&] { return old.gone(); }));
   old.close();
@@ -154,7 +154,8 @@ TEST_P(ConnectionTimersTest, a_body_below_the_minimum_rate_ends_however_evenly_i
   Client& client = rig().connect();
   // Earlier bytes of the connection are no credit.
   const std::string first(10'000, 'f');
-  EXPECT_EQ(rig().ask(client, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n" + first)
+  EXPECT_EQ(rig()
+                .ask(client, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n" + first)
                 .status,
             200);
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");

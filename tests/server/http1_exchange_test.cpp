@@ -73,7 +73,8 @@ TEST_P(Http1ExchangeTest, pipelined_requests_are_answered_in_order) {
   SERVE(answer_target);
   Client& client = rig().connect();
   std::string many;
-  for (int i = 0; i < 500; ++i) many += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (int i = 0; i < 500; ++i)
+    many += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
   client.send(many);
   for (int i = 0; i < 500; ++i)
     ASSERT_EQ(rig().response(client).body, "/" + std::to_string(i)) << "answer " << i;
@@ -84,14 +85,14 @@ TEST_P(Http1ExchangeTest, pipelined_requests_are_answered_in_order) {
 
 TEST_P(Http1ExchangeTest, late_answers_keep_the_order_of_a_pipeline) {
   SERVE([](http::Exchange& x) {
-    if (x.request().target.starts_with("/late"))
-      return x.sleep(10ms, [&x] { answer_target(x); });
+    if (x.request().target.starts_with("/late")) return x.sleep(10ms, [&x] { answer_target(x); });
     answer_target(x);
   });
   Client& client = rig().connect();
   const std::string targets[] = {"/1", "/late2", "/3", "/late4", "/late5", "/6"};
   std::string many;
-  for (const std::string& target : targets) many += "GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (const std::string& target : targets)
+    many += "GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n";
   client.send(many);
   for (const std::string& target : targets) {
     rig().until([&] {
@@ -145,7 +146,8 @@ TEST_P(Http1ExchangeTest, a_chunked_body_is_echoed_and_its_trailers_are_known) {
   Client& client = rig().connect();
   client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel");
   rig().settle(5);
-  client.send("lo\r\n6;ext=1\r\n world\r\n0\r\nX-Sum: 7\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+  client.send(
+      "lo\r\n6;ext=1\r\n world\r\n0\r\nX-Sum: 7\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(rig().response(client).body, "hello world");
   EXPECT_EQ(rig().response(client).status, 200);
   EXPECT_EQ(trailer, "X-Sum=7") << "the next request has none";
@@ -182,8 +184,11 @@ TEST_P(Http1ExchangeTest, an_answer_without_reading_sends_no_continue_and_closes
 TEST_P(Http1ExchangeTest, a_body_that_nobody_read_does_not_become_the_next_request) {
   SERVE(answer_target);
   Client& client = rig().connect();
-  client.send("POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 26\r\n\r\nGET /evil HTTP/1.1\r\nX: y\r\n\r\n");
-  client.send("POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  client.send(
+      "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 26\r\n\r\nGET /evil HTTP/1.1\r\nX: "
+      "y\r\n\r\n");
+  client.send(
+      "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   client.send("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(rig().response(client).body, "/1");
   rig().until([&] { return client.received.find("/2") != std::string::npos || client.gone(); });
@@ -292,7 +297,8 @@ TEST_P(Http1ExchangeTest, a_half_closed_pipeline_is_served_to_its_end) {
   });
   Client& client = rig().connect();
   client.send("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
-  client.send("POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  client.send(
+      "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
   client.send("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n");
   client.finish();
   EXPECT_EQ(rig().response(client).body, "/1");
@@ -305,8 +311,8 @@ TEST_P(Http1ExchangeTest, a_half_closed_pipeline_is_served_to_its_end) {
 TEST_P(Http1ExchangeTest, empty_lines_before_a_head_are_no_request) {
   SERVE(echo);
   Client& client = rig().connect();
-  const Response response = rig().ask(
-      client, "\r\n\r\nPOST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\r\n");
+  const Response response =
+      rig().ask(client, "\r\n\r\nPOST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\r\n");
   EXPECT_EQ(response.body, "ok");
   rig().settle();
   client.finish();

@@ -89,8 +89,7 @@ TEST_P(Http1ResponseTest, http10_closes_unless_asked_to_stay) {
   EXPECT_EQ(rig().connections[0].protocol, "http/1.0");
   Client& stays = rig().connect();
   for (int i = 0; i < 2; ++i) {
-    const Response response =
-        rig().ask(stays, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    const Response response = rig().ask(stays, "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     EXPECT_EQ(response.header("Connection"), "keep-alive");
   }
 }
@@ -149,9 +148,15 @@ TEST_P(Http1ResponseTest, inform_sends_interim_statuses_only) {
 TEST_P(Http1ResponseTest, nothing_of_a_handler_can_split_a_response) {
   int refused = 0;
   SERVE([&](http::Exchange& x) {
-    const http::Header bad[] = {{"X-A", "b\r\nX-Evil: 1"}, {"X\r\nY", "b"},   {"X A", "b"},
-                                {"", "b"},                 {"X-A", "a\nb"},   {"X-A", std::string_view("a\0b", 3)},
-                                {"Content-Length", "5"},   {"Connection", "x"}, {"Transfer-Encoding", "chunked"}};
+    const http::Header bad[] = {{"X-A", "b\r\nX-Evil: 1"},
+                                {"X\r\nY", "b"},
+                                {"X A", "b"},
+                                {"", "b"},
+                                {"X-A", "a\nb"},
+                                {"X-A", std::string_view("a\0b", 3)},
+                                {"Content-Length", "5"},
+                                {"Connection", "x"},
+                                {"Transfer-Encoding", "chunked"}};
     for (const http::Header& field : bad) {
       http::ResponseHead head;
       head.headers = {&field, 1};

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <thread>
 
 #include "finack/record/drainer.h"
@@ -41,14 +43,18 @@ std::string ask_once(const std::string& address, std::string_view target) {
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) return "refused";
   const timeval limit{5, 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  const std::string request = "GET " + std::string(target) +
-                              " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+  const std::string request =
+      "GET " + std::string(target) + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
   ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
   std::string all;
   char chunk[4096];
-  for (ssize_t n = 0; (n = ::recv(fd.get(), chunk, sizeof chunk, 0)) > 0;)
+  for (;;) {
+    const ssize_t n = ::recv(fd.get(), chunk, sizeof chunk, 0);
+    if (n == 0) return all;
+    if (n < 0 && errno == EINTR) continue;  // the exit of a ring of this thread interrupts it
+    if (n < 0) return all + "|recv: " + std::strerror(errno);
     all.append(chunk, static_cast<std::size_t>(n));
-  return all;
+  }
 }
 
 class ServerThreadsTest : public ::testing::TestWithParam<net::Backend> {
@@ -101,6 +107,11 @@ TEST_P(ServerThreadsTest, the_watchdog_names_the_route_that_blocks_the_loop) {
   std::uint64_t found = 0;
   for (const record::Counters* counters : server_->counters())
     found += counters->findings[blocked].get();
+  for (const record::Counters* counters : server_->counters()) {
+    for (const auto* book : {&counters->connections, &counters->requests})
+      for (const auto& row : book->endings.rows())
+        EXPECT_EQ(row.key.cause, record::Cause::ok_completed) << record::name(row.key.cause);
+  }
   EXPECT_EQ(found, 1U);
 }
 

@@ -72,8 +72,8 @@ TEST(Verdict, before_the_framed_end_whatever_we_were_doing) {
 }
 
 TEST(Verdict, a_fin_while_we_serve_decides_nothing_yet) {
-  for (const Phase phase : {Phase::body, Phase::queue, Phase::handling, Phase::response,
-                            Phase::flush})
+  for (const Phase phase :
+       {Phase::body, Phase::queue, Phase::handling, Phase::response, Phase::flush})
     check({{"half-closed or gone?", EndKind::fin, phase, 0, std::nullopt}});
 }
 
@@ -144,8 +144,8 @@ TEST(Verdict, the_kernels_own_verdicts) {
 
 /// unknown is a bug: no end in any phase the server can be in may come to it.
 TEST(Verdict, every_end_in_every_phase_has_a_cause_that_may_stand_there) {
-  const Phase phases[] = {Phase::fresh,    Phase::head,  Phase::body, Phase::queue, Phase::handling,
-                          Phase::response, Phase::flush, Phase::idle};
+  const Phase phases[] = {Phase::fresh,    Phase::head,     Phase::body,  Phase::queue,
+                          Phase::handling, Phase::response, Phase::flush, Phase::idle};
   const EndKind ends[] = {EndKind::fin,         EndKind::rst,    EndKind::timed_out,
                           EndKind::unreachable, EndKind::killed, EndKind::error};
   for (const Phase phase : phases) {
@@ -200,9 +200,9 @@ TEST(Verdict, a_timer_is_its_cause) {
 
 TEST(Verdict, a_timer_that_finds_nothing_acknowledged_found_the_peer_gone) {
   for (const TimerKind timer : {TimerKind::response_stall, TimerKind::flush})
-    EXPECT_EQ(text(judge(timer, Phase::response, true)),
-              text(Verdict{EndedBy::network, How::timeout, Phase::response,
-                           Cause::network_vanished}));
+    EXPECT_EQ(
+        text(judge(timer, Phase::response, true)),
+        text(Verdict{EndedBy::network, How::timeout, Phase::response, Cause::network_vanished}));
 }
 
 // Slow or gone.

@@ -66,7 +66,8 @@ std::string Response::header(std::string_view name) const {
 
 void Client::push() {
   while (!unsent_.empty()) {
-    const ssize_t n = ::send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n =
+        ::send(fd_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n <= 0) return;
     unsent_.erase(0, static_cast<std::size_t>(n));
   }
@@ -112,8 +113,8 @@ std::optional<Response> Client::take_response(bool head_only) {
   response.status = static_cast<int>(number(std::string_view(received).substr(9, 3), 10));
   const std::string_view rest = std::string_view(received).substr(end + 4);
   std::size_t used = 0;
-  const bool bodiless = head_only || response.status < 200 || response.status == 204 ||
-                        response.status == 304;
+  const bool bodiless =
+      head_only || response.status < 200 || response.status == 204 || response.status == 304;
   if (!bodiless && !response.header("Content-Length").empty()) {
     used = static_cast<std::size_t>(number(response.header("Content-Length"), 10));
     if (rest.size() < used) return {};
@@ -256,8 +257,7 @@ void ServerRig::on_finding(const record::FindingRecord& record) {
   findings.push_back({record.finding, std::string(record.route), record.duration});
 }
 
-void ServerTest::serve(ServerRig::Handle handle, const server::Settings& settings,
-                       bool real_time) {
+void ServerTest::serve(ServerRig::Handle handle, const server::Settings& settings, bool real_time) {
   rig_ = std::make_unique<ServerRig>(GetParam(), std::move(handle), settings, real_time);
   if (!rig_->available())
     GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())

@@ -59,7 +59,7 @@ class Client {
 
   bool reading = true;  ///< false: leave what comes with the kernel.
   std::string received;
-  bool at_end = false;   ///< The server's FIN was read.
+  bool at_end = false;  ///< The server's FIN was read.
   bool was_reset = false;
   bool gone() const { return at_end || was_reset; }
   int fd() const { return fd_.get(); }
@@ -173,8 +173,8 @@ std::string backend_name(const ::testing::TestParamInfo<net::Backend>& info);
   INSTANTIATE_TEST_SUITE_P(                                                                    \
       , Suite, ::testing::Values(finack::net::Backend::epoll, finack::net::Backend::io_uring), \
       finack::tests::backend_name)
-#define SERVE(...)               \
-  do {                           \
-    serve(__VA_ARGS__);          \
-    if (IsSkipped()) return;     \
+#define SERVE(...)           \
+  do {                       \
+    serve(__VA_ARGS__);      \
+    if (IsSkipped()) return; \
   } while (false)

@@ -75,11 +75,23 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
 
   Buffer take() {
+    BufferBlock* block = take_block();
+    return block == nullptr ? Buffer() : Buffer(block, 0);
+  }
+  /// As take, for code that fills a block before it makes a Buffer of it, or gives it back; nullptr
+  /// past the bound.
+  BufferBlock* take_block() {
     BufferBlock* block = free_;
-    if (block == nullptr && (block = grow()) == nullptr) return {};
+    if (block == nullptr && (block = grow()) == nullptr) return nullptr;
     free_ = block->next;
     ++leased_;
-    return Buffer(block, 0);
+    return block;
+  }
+  void give_back(BufferBlock* block) {
+    --leased_;
+    if (provides_) return provide(*block);
+    block->next = free_;
+    free_ = block;
   }
   std::uint32_t block_size() const { return block_size_; }
   std::uint32_t leased() const { return leased_; }
@@ -98,14 +110,7 @@ class BufferPool {
   Buffer lease(std::uint32_t index, std::uint32_t size);
 
  private:
-  friend class Buffer;
   BufferBlock* grow();
-  void give_back(BufferBlock* block) {
-    --leased_;
-    if (provides_) return provide(*block);
-    block->next = free_;
-    free_ = block;
-  }
 
   BufferBlock* free_ = nullptr;
   std::uint32_t block_size_;

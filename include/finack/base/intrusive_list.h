@@ -46,10 +46,14 @@ class IntrusiveList {
     head_.prev_ = &node;
   }
   T& front() { return static_cast<T&>(*head_.next_); }
+  /// Exactly one member.
+  bool single() const { return head_.next_ == head_.prev_ && head_.next_ != &head_; }
   T& pop_front() {
-    T& item = front();
-    static_cast<ListNode&>(item).unlink();
-    return item;
+    ListNode& node = *head_.next_;
+    head_.next_ = node.next_;
+    node.next_->prev_ = &head_;
+    node.next_ = node.prev_ = nullptr;
+    return static_cast<T&>(node);
   }
   /// Calls fn for each member; fn may unlink the member it is given, and no other.
   template <class Fn>
