@@ -195,7 +195,8 @@ def main():
     raise_session(args.nice)
     bench = Bench(fleet, args)
     bench.results["machine"] = report.machine(fleet)
-    bench.results["settings"] = {"runs": args.runs, "seconds": args.seconds, "rest": args.rest}
+    bench.results["settings"] = {"runs": args.runs, "seconds": args.seconds, "rest": args.rest,
+                                 "nice": args.nice}
     failed = False
     for group in filter(bench.wanted, GROUPS):
         begun = time.monotonic()

@@ -117,7 +117,8 @@ def write(results, directory):
     lines += ["## Machine", ""]
     lines += [f"- {key}: {value}" for key, value in results["machine"].items()]
     settings = results["settings"]
-    lines += [f"- {settings['runs']} runs of {settings['seconds']:g} s each", "", *NOTES, ""]
+    lines += [f"- {settings['runs']} runs of {settings['seconds']:g} s each, niceness"
+              f" {settings['nice']}", "", *NOTES, ""]
     if results["pairs"]:
         lines += ["## Pairs", "", *pair_rows(results["pairs"]), ""]
     if results["counts"]:

@@ -101,8 +101,8 @@ int serve(net::Backend backend, long times) {
 int main(int argc, char** argv) {
   const std::string_view what = argc == 3 ? argv[1] : "";
   if (what == "epoll" || what == "io_uring") {
-    const auto backend = what == "epoll" ? finack::net::Backend::epoll
-                                         : finack::net::Backend::io_uring;
+    const auto backend =
+        what == "epoll" ? finack::net::Backend::epoll : finack::net::Backend::io_uring;
     return finack::bench::serve(backend, std::strtol(argv[2], nullptr, 10));
   }
   std::fputs("usage: net_count epoll|io_uring <requests>\n", stderr);

@@ -43,8 +43,9 @@ BufferBlock* BufferPool::grow() {
   char* data = slabs_.back().get();
   BufferBlock* blocks = headers_.back().get();
   for (std::uint32_t i = count; i-- > 0;) {
-    blocks[i] = {this, data + std::size_t{block_size_} * i, block_size_, blocks_ + i, free_};
-    free_ = &blocks[i];
+    BufferBlock& block = blocks[i];
+    block = {this, data + std::size_t{block_size_} * i, block_size_, blocks_ + i, free_};
+    free_ = &block;
   }
   blocks_ += count;
   return free_;

@@ -29,7 +29,7 @@ std::string yaml_value(const Option& option, const Value& value) {
     }
     return out + "]";
   }
-  const std::string text = format_value(option, value);
+  std::string text = format_value(option, value);
   if (option.type == OptionType::text) return double_quoted(text);
   // Other readers of YAML take the word `off` for false.
   if (option.type == OptionType::word && parse_bool(text)) return double_quoted(text);

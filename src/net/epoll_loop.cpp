@@ -97,7 +97,8 @@ void EpollLoop::on_wake() {
 }
 
 inline void EpollLoop::on_stream(TcpStream& stream, std::uint32_t events) {
-  if (stream.closing_) [[unlikely]] return;
+  if (stream.closing_) [[unlikely]]
+    return;
   if ((events & kHangUp) != 0) [[unlikely]] {
     on_hang_up(stream, events);
   } else if ((events & EPOLLIN) != 0) {

@@ -262,7 +262,13 @@ void IoUringLoop::on_recv(TcpStream& stream, int result, std::uint32_t flags) {
     ++received_;
     const auto size = static_cast<std::uint32_t>(std::max(result, 0));
     Buffer chunk = ring_buffers_.received(flags >> IORING_CQE_BUFFER_SHIFT, size);
-    if (result > 0 && !stream.closing_) on_recv_bytes(stream, std::move(chunk));
+    const bool wanted = result > 0 && !stream.closing_;
+    if (wanted && !stream.paused_ && !stream.holding_) {
+      stream.observer_->on_bytes(std::move(chunk));
+      if (more && !stream.closing_) return;
+    } else if (wanted) {
+      hold(stream, std::move(chunk));
+    }
   }
   if (result <= 0 && !stream.closing_) on_recv_end(stream, result);
   if (stream.closing_) {
@@ -273,8 +279,7 @@ void IoUringLoop::on_recv(TcpStream& stream, int result, std::uint32_t flags) {
 }
 
 /// While paused the receive is left standing until it brings something: most pauses end before.
-void IoUringLoop::on_recv_bytes(TcpStream& stream, Buffer chunk) {
-  if (!stream.paused_ && !stream.holding_) return stream.observer_->on_bytes(std::move(chunk));
+void IoUringLoop::hold(TcpStream& stream, Buffer chunk) {
   held_[&stream].push_back(std::move(chunk));
   const bool first = !stream.holding_;
   stream.holding_ = true;
@@ -448,8 +453,8 @@ SendResult IoUringLoop::submit_read(TcpStream& stream, int file, std::uint64_t o
                                     std::size_t bytes, Buffer chunk) {
   const std::span<char> space = chunk.space();
   io_uring_sqe* sqe = entry();
-  io_uring_prep_read(sqe, file, space.data(),
-                     static_cast<unsigned>(std::min(space.size(), bytes)), offset);
+  io_uring_prep_read(sqe, file, space.data(), static_cast<unsigned>(std::min(space.size(), bytes)),
+                     offset);
   set_data(sqe, stream, Tag::read);
   files_[&stream] = std::move(chunk);
   stream.send_armed_ = true;

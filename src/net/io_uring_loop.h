@@ -110,7 +110,7 @@ class IoUringLoop final : public Loop {
 
   void on_completion(const io_uring_cqe& cqe);
   void on_recv(TcpStream& stream, int result, std::uint32_t flags);
-  void on_recv_bytes(TcpStream& stream, Buffer chunk);
+  void hold(TcpStream& stream, Buffer chunk);
   void on_recv_end(TcpStream& stream, int result);
   void on_send(TcpStream& stream, int result);
   void on_read(TcpStream& stream, int result);
@@ -132,7 +132,7 @@ class IoUringLoop final : public Loop {
   bool starved_closing_ = false;
   std::vector<std::unique_ptr<Message>> messages_;
   std::size_t messages_used_ = 0;
-  unsigned received_ = 0;  ///< Chunks of this turn.
+  unsigned received_ = 0;                                     ///< Chunks of this turn.
   std::unordered_map<TcpStream*, std::vector<Buffer>> held_;  ///< Received while paused.
   std::unordered_map<TcpStream*, Buffer> files_;              ///< Read or sent by send_file.
   std::list<std::unique_ptr<RingOrphan>> orphans_;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,12 +28,16 @@ struct AnsweredRequest {
   bool owed = true;                ///< The whole request came.
   bool cut = false;                ///< Less was sent than the response's framing promised.
   std::optional<Verdict> verdict;  ///< Where it is not ok.completed.
-  record::Evidence evidence;
   std::string_view method;
   std::string_view target;
   const http::RouteLabel* route = nullptr;
-  std::string exception;
-  std::string request_id;
+  /// What few requests have.
+  struct Details {
+    record::Evidence evidence;
+    std::string exception;
+    std::string request_id;
+  };
+  std::unique_ptr<Details> details;
 };
 
 }  // namespace finack::server

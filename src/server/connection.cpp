@@ -234,7 +234,7 @@ void Connection::on_end(StreamEnd end_) {
       ending = make_ending(*verdict, evidence);
     }
     if (verdict && active_ != nullptr) active_->set_late(*verdict, evidence);
-    return finalize(ending, false);
+    return finalize(ending, false, unacked);
   }
   if (verdict) return end(*verdict, evidence);
   if (end_.kind == EndKind::fin) return half_closed();

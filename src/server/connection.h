@@ -113,7 +113,10 @@ class Connection final : public StreamObserver, public net::Timer {
   void begin_close(const Verdict& verdict, const record::Evidence& evidence);
   record::Delivered delivered(std::size_t undelivered) const;
   void check_close();
-  void finalize(const record::Ending& ending, bool reset);
+  void finalize(const record::Ending& ending, bool reset) {
+    finalize(ending, reset, stream_.unacknowledged());
+  }
+  void finalize(const record::Ending& ending, bool reset, std::size_t unacked);
   record::Ending make_ending(const Verdict& verdict, const record::Evidence& evidence) const;
   void write_record(const record::Ending& ending);
   bool took(const SendResult& result, bool from_file);

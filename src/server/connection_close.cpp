@@ -78,7 +78,7 @@ void Connection::begin_close(const Verdict& verdict, const record::Evidence& evi
   if (peer_fin_ || worker_.settings().timeouts.linger == Nanos{0}) {
     closing_->unacked = stream_.unacknowledged();
     closing_->acked = closing_->unacked == 0;
-    if (closing_->acked) return finalize(closing_->ending, false);
+    if (closing_->acked) return finalize(closing_->ending, false, 0);
   } else {
     closing_->unacked = ~std::size_t{0};
   }
@@ -94,7 +94,7 @@ void Connection::check_close() {
   closing_->acked = true;
   record::Ending ending = closing_->ending;
   ending.evidence.linger = Linger::fin;
-  finalize(ending, false);
+  finalize(ending, false, 0);
 }
 
 void Connection::fire_closing() {
@@ -112,7 +112,7 @@ void Connection::fire_closing() {
     ending.evidence.linger = peer_fin_                     ? Linger::fin
                              : timeouts.linger == Nanos{0} ? Linger::none
                                                            : Linger::expired;
-    return finalize(ending, false);
+    return finalize(ending, false, 0);
   }
   if (timeouts.flush == Nanos{0} || now < closing_->progress_at + timeouts.flush) return rearm();
 
@@ -128,7 +128,7 @@ void Connection::fire_closing() {
   }
   if (active_ != nullptr) active_->set_late(late, evidence);
   if (overridable(ending.cause)) ending = make_ending(late, evidence);
-  finalize(ending, true);
+  finalize(ending, true, unacked);
 }
 
 record::Ending Connection::make_ending(const Verdict& verdict,
@@ -167,11 +167,10 @@ Delivered Connection::delivered(std::size_t undelivered) const {
 
 /// The one exit: reads what only a live socket can tell, writes the record, settles the requests,
 /// closes.
-void Connection::finalize(const record::Ending& decided, bool reset) {
+void Connection::finalize(const record::Ending& decided, bool reset, std::size_t unacked) {
   if (over_) return;
   over_ = true;
   record::Ending ending = decided;
-  const std::size_t unacked = stream_.unacknowledged();
   const std::size_t unsent =
       active_ != nullptr ? static_cast<std::size_t>(active_->outbox().bytes()) : 0;
   ending.undelivered_bytes = unacked + unsent;

@@ -218,6 +218,12 @@ void Http1Exchange::wake_all() {
 
 /// The handler of a request whose connection is gone has let go: now its record is complete.
 void Http1Exchange::end_orphan() {
+  settle_orphan();
+  worker_.forget_orphan(this);
+  worker_.give_back(this);
+}
+
+void Http1Exchange::settle_orphan() {
   if (entry_ && left_) {
     const Instant now = worker_.loop().precise_now();
     record::Ending ending = *left_;
@@ -238,7 +244,6 @@ void Http1Exchange::end_orphan() {
     AnsweredRequest request = describe();
     settle(request, ending, now);
   }
-  worker_.give_back(this);
 }
 
 // ---- What a handler may ask ----

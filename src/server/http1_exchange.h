@@ -41,6 +41,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   /// exchange is orphaned and the handler told. The connection must not use it afterwards.
   void leave(const record::Ending& ending, std::uint64_t unacked);
   void on_client_fin();
+  /// Records the request of an orphan; its handler may let go later, or never.
+  void settle_orphan();
   /// Answers `status` with Connection: close, if no response has started. False: one had.
   bool answer_error(int status, const Verdict& verdict, const record::Evidence& evidence);
   /// Stops the response where it stands; what is queued is still sent, then the connection closes.
@@ -189,6 +191,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void file_answer();
   void settle_current(Instant now);
   void settle(AnsweredRequest& answered, const record::Ending& ending, Instant now);
+  void settle_handed(AnsweredRequest& answered, Instant now);
+  void settle_completed(AnsweredRequest& answered);
   void settle_wanted(AnsweredRequest& answered, const record::Ending& ending, Instant now);
   record::Ending ending_of(const AnsweredRequest& answered, std::uint64_t acked_to,
                            bool asked) const;

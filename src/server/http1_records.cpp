@@ -55,12 +55,14 @@ AnsweredRequest Http1Exchange::describe() {
   request.verdict = r_.verdict;
   if (!r_.verdict && close_.wanted && close_.verdict.cause == Cause::ok_half_close_served)
     request.verdict = close_.verdict;
-  if (r_.has_evidence) request.evidence = evidence_;
   request.method = head_.method_name;
   request.target = head_.target;
   request.route = r_.route;
-  if (!exception_.empty()) request.exception = std::move(exception_);
-  if (!request_id_.empty()) request.request_id = std::move(request_id_);
+  if (r_.has_evidence || !exception_.empty() || !request_id_.empty()) {
+    request.details = std::make_unique<AnsweredRequest::Details>(
+        r_.has_evidence ? evidence_ : record::Evidence{}, std::exchange(exception_, {}),
+        std::exchange(request_id_, {}));
+  }
   return request;
 }
 
@@ -89,7 +91,7 @@ void Http1Exchange::on_handed(Instant now) {
       if (request.handed == Instant{}) request.handed = now;
       if (close_.wanted && !busy() && &request == &answered_.back()) break;
       if (handed_.size() < kHandedKept) handed_.push_back({request.end, request.number});
-      settle(request, ending_of(request, request.end, false), now);
+      settle_handed(request, now);
       ++settled;
     }
     answered_.erase(answered_.begin(), answered_.begin() + static_cast<std::ptrdiff_t>(settled));
@@ -102,6 +104,7 @@ void Http1Exchange::on_handed(Instant now) {
 void Http1Exchange::settle_current(Instant now) {
   if (r_.verdict || worker_.ledger().wants_completed()) {
     AnsweredRequest request = describe();
+    request.handed = now;
     settle_wanted(request, ending_of(request, request.end, false), now);
   } else {
     const std::uint64_t bytes_out = outbox_.queued() - r_.response_begin;
@@ -123,7 +126,7 @@ record::Ending Http1Exchange::ending_of(const AnsweredRequest& request, std::uin
     ending.evidence = late_evidence_;
   } else {
     apply(request.verdict.value_or(kCompleted), ending);
-    ending.evidence = request.evidence;
+    if (request.details) ending.evidence = request.details->evidence;
   }
   ending.evidence.request = request.number;
   ending.undelivered_bytes = lost ? request.end - std::max(acked_to, request.begin) : 0;
@@ -137,17 +140,26 @@ record::Ending Http1Exchange::ending_of(const AnsweredRequest& request, std::uin
   return ending;
 }
 
-void Http1Exchange::settle(AnsweredRequest& request, const record::Ending& ending, Instant now) {
-  record::Ledger& ledger = worker_.ledger();
-  if (ending.cause != Cause::ok_completed || ledger.wants_completed())
-    return settle_wanted(request, ending, now);
+/// The kernel took all of it, and the connection goes on.
+void Http1Exchange::settle_handed(AnsweredRequest& request, Instant now) {
+  if (request.verdict || worker_.ledger().wants_completed())
+    return settle_wanted(request, ending_of(request, request.end, false), now);
+  settle_completed(request);
+}
+
+/// Nobody wants a record of it: the counters are all.
+void Http1Exchange::settle_completed(AnsweredRequest& request) {
   const std::uint64_t bytes_out = request.end - request.begin;
   if (connection_ != nullptr) connection_->note_response_bytes(bytes_out);
-  const Nanos ttfb =
-      request.first_byte == Instant{} ? Nanos{-1} : request.first_byte - request.started;
-  const Instant done = request.handed == Instant{} ? now : request.handed;
-  ledger.finish_completed(std::move(request.entry), done - request.started, ttfb, request.body_in,
-                          bytes_out, request.status);
+  worker_.ledger().finish_completed(std::move(request.entry), request.handed - request.started,
+                                    request.first_byte - request.started, request.body_in,
+                                    bytes_out, request.status);
+}
+
+void Http1Exchange::settle(AnsweredRequest& request, const record::Ending& ending, Instant now) {
+  if (ending.cause != Cause::ok_completed || worker_.ledger().wants_completed())
+    return settle_wanted(request, ending, now);
+  settle_completed(request);
 }
 
 void Http1Exchange::settle_wanted(AnsweredRequest& request, const record::Ending& ending,
@@ -159,8 +171,10 @@ void Http1Exchange::settle_wanted(AnsweredRequest& request, const record::Ending
   record.method = request.method;
   record.target = request.target;
   record.route = request.route != nullptr ? std::string_view(request.route->pattern) : "";
-  record.exception = request.exception;
-  record.request_id = request.request_id;
+  if (request.details) {
+    record.exception = request.details->exception;
+    record.request_id = request.details->request_id;
+  }
   record.status = request.status;
   record.started = worker_.wall(request.started);
   record.duration = (request.handed == Instant{} ? now : request.handed) - request.started;
@@ -216,6 +230,7 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
   if (!handler_running()) return worker_.give_back(this);
   // An orphan: its handler is told, and gives it back when it lets go.
   departure_ = {ending.cause, ending.how, worker_.loop().now()};
+  worker_.note_orphan(this);
   wake_all();
 }
 

@@ -307,8 +307,13 @@ void Worker::port_drained() {
 void Worker::stop_when_empty() {
   if (!draining_ || connections_.live() > 0) return;
   if (ports_open_ > 0 && !forced_) return;
-  if (leased_ > 0 && orphans_until_ == Instant{}) orphans_until_ = loop_->now() + kOrphanGrace;
+  if (leased_ > 0 && orphans_until_ == Instant{}) {
+    orphans_until_ = loop_->now() + kOrphanGrace;
+    if (forced_)
+      for (Http1Exchange* orphan : orphans_) orphan->settle_orphan();
+  }
   if (leased_ > 0 && loop_->now() < orphans_until_) return;  // handlers that work for nobody
+  for (Http1Exchange* orphan : orphans_) orphan->settle_orphan();
   stuck_.store(leased_, std::memory_order_relaxed);
   loop_->stop();
 }

@@ -83,6 +83,9 @@ class Worker {
 
   Http1Exchange* lease();
   void give_back(Http1Exchange* exchange);
+  /// Its connection is gone, and its handler still runs.
+  void note_orphan(Http1Exchange* exchange) { orphans_.push_back(exchange); }
+  void forget_orphan(Http1Exchange* exchange) { std::erase(orphans_, exchange); }
   Closing* make_closing() { return closings_.make(); }
   void drop(Closing* closing) { closings_.destroy(closing); }
   /// Keeps `outbox` until `connection` is gone: the kernel still reads its memory.
@@ -116,6 +119,7 @@ class Worker {
   Slab<Connection> connections_;
   Slab<Closing> closings_;
   std::vector<std::unique_ptr<Http1Exchange>> spare_;
+  std::vector<Http1Exchange*> orphans_;
   std::size_t leased_ = 0;
   Instant orphans_until_{};
   std::unordered_map<const Connection*, Outbox> parked_;

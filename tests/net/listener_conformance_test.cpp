@@ -140,8 +140,7 @@ class Crowd {
   void run(sockaddr_in address) {
     while (!stop_ && tried_ < kAtMost) {
       Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      const int result =
-          ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+      const int result = ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
       ++tried_;
       // On the loopback interface the handshake is over when connect returns, or its SYN was
       // dropped.

@@ -136,6 +136,27 @@ TEST_P(LoopConformance, PostsFromThreadsAllRunInOrderOnTheLoopThread) {
   EXPECT_EQ(ran, kThreads * kPosts);
 }
 
+/// One post at a time, each at the moment the loop may be about to sleep: a wake-up that got lost
+/// would leave the next one waiting for ever.
+TEST_P(LoopConformance, NoWakeUpIsLostBetweenTwoWaits) {
+  constexpr int kRounds = 5000;
+  std::thread runner([&] { loop->run(); });
+  std::atomic<int> ran{0};
+  const auto give_up = std::chrono::steady_clock::now() + 20s;
+  int round = 0;
+  while (round < kRounds && std::chrono::steady_clock::now() < give_up) {
+    loop->post([&] { ran.fetch_add(1, std::memory_order_relaxed); });
+    ++round;
+    while (ran.load(std::memory_order_relaxed) < round &&
+           std::chrono::steady_clock::now() < give_up) {
+      if (round % 2 == 0) std::this_thread::yield();
+    }
+  }
+  EXPECT_EQ(ran.load(), kRounds);
+  loop->stop();
+  runner.join();
+}
+
 TEST_P(LoopConformance, StopAndWakeEndAWaitWithoutBound) {
   std::thread runner([&] { loop->run(); });
   const auto give_up = std::chrono::steady_clock::now() + 5s;

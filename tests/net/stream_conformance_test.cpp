@@ -417,8 +417,8 @@ TEST_P(StreamConformance, ColdFilesAreSentAndMayBeClosedOn) {
     const SendResult result = c.stream.send_file(file.get(), 0, content.size());
     ASSERT_NE(result.kind, SendResult::Kind::failed);
     if (close_at_once) continue;  // Connected closes while the read is under way
-    ASSERT_TRUE(run_until(
-        [&] { return result.kind == SendResult::Kind::sent || !c.seen.sent.empty(); }));
+    ASSERT_TRUE(
+        run_until([&] { return result.kind == SendResult::Kind::sent || !c.seen.sent.empty(); }));
     const std::size_t taken = c.seen.sent.empty() ? result.bytes : c.seen.sent[0].bytes;
     EXPECT_GT(taken, 0u);
     c.stream.shutdown_write();

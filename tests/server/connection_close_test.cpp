@@ -389,7 +389,6 @@ TEST_P(ConnectionCloseTest, a_stop_callback_may_finish_the_exchange) {
   SERVE([&](http::Exchange& x) {
     kept = &x;
     x.on_body_ready([&] { called = true; });
-    x.on_write_ready([&] { called = true; });
     x.sleep(100s, [&] { called = true; });
     stop.emplace(x.stop_token(), [&x] { x.abort(Cause::app_abort); });
   });

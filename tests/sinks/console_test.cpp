@@ -118,7 +118,10 @@ TEST_F(ConsoleTest, EndingsBelowTheThresholdAreQuiet) {
     request.ending.severity = record::Severity::fault;
     request.ending.cause = record::Cause::app_failed;
     console.on_request(request);
-    console.on_finding({.finding = record::Finding::loop_blocked, .at = kNoon});
+    record::FindingRecord blocked;
+    blocked.finding = record::Finding::loop_blocked;
+    blocked.at = kNoon;
+    console.on_finding(blocked);
     record::ConnectionRecord broken = test::idle_connection();
     broken.ending.severity = record::Severity::bug;
     broken.ending.cause = record::Cause::bug_invariant;
