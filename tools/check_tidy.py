@@ -54,11 +54,11 @@ def check_text(path, text):
             yield number, "a path of one machine"
 
 
-def check_code(path, text):
+def check_code(path, text, exceptions):
     """What holds for code in any language."""
     lines = text.split("\n")
     limit = line_limit(path)
-    if limit and len(lines) - 1 > limit:
+    if limit and len(lines) - 1 > limit and not excused(f"{path}:file", exceptions):
         yield limit + 1, f"{len(lines) - 1} lines, {limit} are allowed"
     for number, line in enumerate(lines, 1):
         if len(line) > COLUMNS and not re.search(r"https?://\S{60}", line):
@@ -71,6 +71,14 @@ def check_code(path, text):
     for folder in path.split("/")[:-1]:
         if folder in BANNED_FOLDERS:
             yield 1, f"a folder named {folder} says nothing: name it by what it does"
+
+
+def excused(name, exceptions):
+    """Whether `name` may be longer; marks the exception as needed."""
+    if name not in exceptions:
+        return False
+    exceptions[name] = True
+    return True
 
 
 def check_cpp(path, text, exceptions):
@@ -91,8 +99,7 @@ def check_cpp(path, text, exceptions):
     for name, first, length in cpp_scan.functions(text):
         if length <= FUNCTION_LINES:
             continue
-        if f"{path}:{name}" in exceptions:
-            exceptions[f"{path}:{name}"] = True
+        if excused(f"{path}:{name}", exceptions):
             continue
         yield first, f"{name}: {length} lines, {FUNCTION_LINES} are allowed"
 
@@ -158,7 +165,7 @@ def check(root):
         checks = list(check_text(path, text))
         if is_code(path):
             code[path] = text
-            checks += check_code(path, text)
+            checks += check_code(path, text, exceptions)
         if source_tree.is_cpp(path):
             checks += check_cpp(path, text, exceptions)
         findings += [f"{path}:{number}: {what}" for number, what in checks]

@@ -25,9 +25,10 @@ void format_date(std::int64_t unix_seconds, char* out) {
   const year_month_day date{day};
   const hh_mm_ss clock{time - day};
   std::memcpy(out, "Thu, 01 Jan 1970 00:00:00 GMT", 29);
-  std::memcpy(out, kDays.data() + weekday{day}.c_encoding() * 3, 3);
+  std::memcpy(out, kDays.data() + std::size_t{weekday{day}.c_encoding()} * 3, 3);
   put_two(out + 5, static_cast<unsigned>(date.day()));
-  std::memcpy(out + 8, kMonths.data() + (static_cast<unsigned>(date.month()) - 1) * 3, 3);
+  std::memcpy(out + 8, kMonths.data() + (std::size_t{static_cast<unsigned>(date.month())} - 1) * 3,
+              3);
   const auto year_number = static_cast<unsigned>(static_cast<int>(date.year()));
   put_two(out + 12, year_number / 100);
   put_two(out + 14, year_number % 100);

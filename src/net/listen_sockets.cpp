@@ -205,10 +205,10 @@ Expected<ListenSockets> ListenBinder::bind_tcp() {
   ListenSockets sockets;
   if (several) probe->reset();
   for (std::uint32_t worker = 0; worker < workers_; ++worker) {
-    auto fd = several ? bound_socket(target, true) : std::move(probe);
-    if (!fd) return failed(fd.error());
-    set_tcp_options(fd->get(), options_);
-    sockets.fds_.push_back(std::move(*fd));
+    if (several) probe = bound_socket(target, true);
+    if (!probe) return failed(probe.error());
+    set_tcp_options(probe->get(), options_);
+    sockets.fds_.push_back(std::move(*probe));
   }
   for (const Fd& fd : sockets.fds_) {
     if (::listen(fd.get(), options_.backlog) != 0) return failed(errno);

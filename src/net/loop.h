@@ -66,6 +66,9 @@ class Loop {
   Instant precise_now() const { return clock_->now(); }
   const Clock& clock() const { return *clock_; }
   TimerWheel& timers() { return timers_; }
+  /// Whatever runs this loop, for objects on it that have no room for a pointer of their own.
+  void set_owner(void* owner) { owner_ = owner; }
+  void* owner() const { return owner_; }
   virtual BufferPool& buffers() = 0;
 
   /// Work deferred by deferred work runs in the same turn too, up to a bound that keeps I/O going.
@@ -123,6 +126,7 @@ class Loop {
   void woken() { woken_.exchange(false, std::memory_order_acq_rel); }
 
   const Clock* clock_;
+  void* owner_ = nullptr;
   Instant now_;
   TimerWheel timers_;
   IntrusiveList<Deferred> deferred_;

@@ -19,6 +19,7 @@ class TcpStream final : public ByteStream {
 
   /// -1 once the descriptor is closed.
   int fd() const { return fd_; }
+  Loop& loop() const { return *loop_; }
   /// One poll of the kernel, for code that keeps the loop busy: has the peer ended its direction?
   /// Reports nothing to the observer and consumes nothing.
   StreamEnd peek_end() const;

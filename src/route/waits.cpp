@@ -124,11 +124,11 @@ void Context::write_wait(std::string_view bytes) {
   if (!s_.flags.on_pool) throw std::logic_error("write_wait() outside a blocking handler");
   Answer<http::WriteState> answer;
   s_.exchange->post([s = &s_, bytes, &answer] {
-    auto state = http::WriteState::gone;
+    http::WriteState state;
     try {
       state = write_now(*s, bytes);
     } catch (const std::invalid_argument&) {
-      // Refused headers: nothing was sent, and the handler must stop all the same.
+      state = http::WriteState::gone;  // refused headers: nothing was sent
     }
     if (state != http::WriteState::wait) {
       answer.give(state);

@@ -17,18 +17,19 @@ constexpr std::uint64_t kBytesPerTurn = 1024 * 1024;
 
 }  // namespace
 
-Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t listener,
+Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint8_t listener,
                        std::uint64_t sequence)
-    : worker_(worker),
-      sequence_(sequence),
+    : sequence_(sequence),
       opened_(worker.loop().now()),
       phase_since_(opened_),
       stream_(worker.loop(), std::move(fd)),
       peer_(peer),
       listener_(listener) {}
 
+Worker& Connection::worker() const { return *static_cast<Worker*>(stream_.loop().owner()); }
+
 void Connection::open() {
-  entry_ = worker_.ledger().open_connection();
+  entry_ = worker().ledger().open_connection();
   enter(Phase::fresh);
   stream_.start(*this);
   rearm();
@@ -36,9 +37,9 @@ void Connection::open() {
 
 void Connection::enter(Phase phase) {
   if (phase == phase_) return;
-  worker_.ledger().move(phase_, phase);
+  worker().ledger().move(phase_, phase);
   phase_ = phase;
-  phase_since_ = worker_.loop().now();
+  phase_since_ = worker().loop().now();
   recorder_.note_phase(phase, phase_since_);
 }
 
@@ -49,7 +50,7 @@ void Connection::on_bytes(Buffer chunk) {
   recorder_.note_bytes_in(chunk.size());
   if (closing_ != nullptr || over_) return discard(std::move(chunk));
   if (active_ == nullptr) {
-    active_ = worker_.lease();
+    active_ = worker().lease();
     active_->begin(*this);
   }
   if (active_->close().discard) return;
@@ -74,7 +75,7 @@ void Connection::discard(Buffer chunk) {
 }
 
 void Connection::update_reading() {
-  const std::size_t limit = worker_.settings().limits.read_buffer_bytes;
+  const std::size_t limit = worker().settings().limits.read_buffer_bytes;
   const std::size_t held = active_ != nullptr ? active_->inbox().bytes() : 0;
   if (!paused_ && held >= limit) {
     paused_ = true;
@@ -93,12 +94,16 @@ void Connection::flush() {
   const std::uint64_t turn_ends = outbox.sent() + kBytesPerTurn;
   while (!outbox.empty()) {
     if (outbox.sent() >= turn_ends) return active_->flush_soon();  // others want their turn
-    iovec parts[8];
-    const std::size_t count = outbox.gather(parts);
     const bool last = active_->close().wanted && !active_->busy();
+    iovec parts[8];
+    std::size_t count = 1;
     SendResult result;
     std::size_t offered = 0;
-    if (count > 0) {
+    if (const std::string_view all = outbox.single(); !all.empty()) {
+      offered = all.size();
+      parts[0] = {const_cast<char*>(all.data()), offered};
+      result = stream_.send({parts, 1}, last);
+    } else if ((count = outbox.gather(parts)) > 0) {
       for (std::size_t i = 0; i < count; ++i) offered += parts[i].iov_len;
       result = stream_.send({parts, count}, last && offered == outbox.bytes());
     } else {
@@ -108,7 +113,7 @@ void Connection::flush() {
     }
     if (result.kind == SendResult::Kind::pending) {
       send_pending_ = true;
-      active_->sending().start(worker_.loop().now());
+      active_->sending().start(worker().loop().now());
       return rearm();
     }
     blocked_ = result.bytes < offered;
@@ -134,7 +139,7 @@ bool Connection::took(const SendResult& result, bool from_file) {
   bytes_out_ += result.bytes;
   recorder_.note_bytes_out(result.bytes);
   outbox.sent(result.bytes);
-  const Instant now = worker_.loop().precise_now();
+  const Instant now = worker().loop().precise_now();
   active_->sending().start(now);
   if (active_->responding() && (!outbox.empty() || active_->response_incomplete()))
     enter(Phase::response);
@@ -167,7 +172,7 @@ void Connection::request_done() {
     return begin_close(verdict, active_->close_evidence());
   }
   if (active_->idle()) {
-    worker_.give_back(std::exchange(active_, nullptr));
+    worker().give_back(std::exchange(active_, nullptr));
     if (paused_) update_reading();
     enter(Phase::idle);
   } else {
@@ -198,7 +203,7 @@ Facts Connection::facts(std::size_t unacked) const {
 
 void Connection::on_end(StreamEnd end_) {
   if (over_) return;
-  recorder_.note_end(end_.kind, worker_.loop().now());
+  recorder_.note_end(end_.kind, worker().loop().now());
   if (end_.kind == EndKind::fin) {
     if (peer_fin_) return;
     if (closing_ != nullptr && closing_->since != Instant{}) {
@@ -222,7 +227,7 @@ void Connection::on_end(StreamEnd end_) {
     active_->note_body_progress(evidence);
   if (verdict && verdict->cause == Cause::network_vanished) {
     evidence.found_by = unacked == 0 ? record::FoundBy::keep_alive
-                        : worker_.settings().tcp_user_timeout > Nanos{0}
+                        : worker().settings().tcp_user_timeout > Nanos{0}
                             ? record::FoundBy::user_timeout
                             : record::FoundBy::retransmit;
   }

@@ -36,7 +36,7 @@ bool overridable(record::Cause cause);
 /// Closing). The phase is explicit; enter() is the one place where it changes.
 class Connection final : public StreamObserver, public net::Timer {
  public:
-  Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t listener,
+  Connection(Worker& worker, Fd fd, const Address& peer, std::uint8_t listener,
              std::uint64_t sequence);
   ~Connection() = default;
 
@@ -101,6 +101,7 @@ class Connection final : public StreamObserver, public net::Timer {
     Instant at = Instant::max();
   };
 
+  Worker& worker() const;
   void on_timer() override;
   Due next_due() const;
   void add_busy_dues(Due& due) const;
@@ -122,7 +123,6 @@ class Connection final : public StreamObserver, public net::Timer {
   bool took(const SendResult& result, bool from_file);
   void discard(Buffer chunk);
 
-  Worker& worker_;
   Http1Exchange* active_ = nullptr;
   Closing* closing_ = nullptr;
   std::uint64_t sequence_;
@@ -134,7 +134,7 @@ class Connection final : public StreamObserver, public net::Timer {
   Address peer_;
   std::uint32_t requests_ = 0;
   std::uint32_t last_response_bytes_ = 0;
-  std::uint16_t listener_;
+  std::uint8_t listener_;
   record::ConnectionEntry entry_;
   record::Phase phase_ = record::Phase::accept;
   bool peer_fin_ : 1 = false;
@@ -146,5 +146,6 @@ class Connection final : public StreamObserver, public net::Timer {
   bool has_place_ : 1 = true;
   record::FlightRecorder recorder_;
 };
+static_assert(sizeof(Connection) <= 248, "it stands in memory for every idle client");
 
 }  // namespace finack::server

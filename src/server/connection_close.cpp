@@ -69,13 +69,13 @@ void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
 
 /// Our FIN goes out behind the last byte; the client's FIN, a RST or a timer ends the procedure.
 void Connection::begin_close(const Verdict& verdict, const record::Evidence& evidence) {
-  closing_ = worker_.make_closing();
+  closing_ = worker().make_closing();
   closing_->ending = make_ending(verdict, evidence);
-  closing_->since = closing_->progress_at = worker_.loop().now();
+  closing_->since = closing_->progress_at = worker().loop().now();
   closing_->poll = kFirstPoll;
   enter(Phase::flush);
   stream_.shutdown_write();
-  if (peer_fin_ || worker_.settings().timeouts.linger == Nanos{0}) {
+  if (peer_fin_ || worker().settings().timeouts.linger == Nanos{0}) {
     closing_->unacked = stream_.unacknowledged();
     closing_->acked = closing_->unacked == 0;
     if (closing_->acked) return finalize(closing_->ending, false, 0);
@@ -98,8 +98,8 @@ void Connection::check_close() {
 }
 
 void Connection::fire_closing() {
-  const Timeouts& timeouts = worker_.settings().timeouts;
-  const Instant now = worker_.loop().now();
+  const Timeouts& timeouts = worker().settings().timeouts;
+  const Instant now = worker().loop().now();
   const std::size_t unacked = stream_.unacknowledged();
   if (unacked < closing_->unacked) closing_->progress_at = now;
   if (closing_->unacked == ~std::size_t{0}) closing_->progress_at = closing_->since;
@@ -116,7 +116,7 @@ void Connection::fire_closing() {
   }
   if (timeouts.flush == Nanos{0} || now < closing_->progress_at + timeouts.flush) return rearm();
 
-  worker_.ledger().counters().timer_fired(record::TimerKind::flush);
+  worker().ledger().counters().timer_fired(record::TimerKind::flush);
   recorder_.note_timer(record::TimerKind::flush, now);
   const bool gone = peer_gone(stream_.tcp_facts());
   Verdict late = judge(record::TimerKind::flush, Phase::flush, gone);
@@ -143,7 +143,7 @@ record::Ending Connection::make_ending(const Verdict& verdict,
   ending.evidence.request = requests_;
   if (verdict.phase == Phase::idle) {
     ending.evidence.idle_us = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(worker_.loop().now() - phase_since_)
+        std::chrono::duration_cast<std::chrono::microseconds>(worker().loop().now() - phase_since_)
             .count());
     if (verdict.how == How::rst && requests_ > 0)
       ending.evidence.after_response_us = ending.evidence.idle_us;
@@ -185,8 +185,8 @@ void Connection::finalize(const record::Ending& decided, bool reset, std::size_t
     ending.evidence.received_bytes = closing_->discarded;
   write_record(ending);
   if (active_ != nullptr) std::exchange(active_, nullptr)->leave(ending, unacked);
-  if (closing_ != nullptr) worker_.drop(std::exchange(closing_, nullptr));
-  worker_.loop().timers().disarm(*this);
+  if (closing_ != nullptr) worker().drop(std::exchange(closing_, nullptr));
+  worker().loop().timers().disarm(*this);
   if (reset) {
     stream_.reset();
   } else {
@@ -198,13 +198,13 @@ void Connection::write_record(const record::Ending& ending) {
   record::FlightEvent events[record::FlightRecorder::kEvents];
   record::ConnectionRecord record;
   record.id = id();
-  record.purpose = worker_.purpose();
-  record.listener = worker_.listener(listener_).name();
+  record.purpose = worker().purpose();
+  record.listener = worker().listener(listener_).name();
   record.protocol = requests_ == 0 ? "" : http10_ ? "http/1.0" : "http/1.1";
   record.local = local();
   record.peer = peer_;
-  record.opened = worker_.wall(opened_);
-  record.ended = worker_.wall(worker_.loop().precise_now());
+  record.opened = worker().wall(opened_);
+  record.ended = worker().wall(worker().loop().precise_now());
   record.requests = requests_;
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
@@ -213,20 +213,22 @@ void Connection::write_record(const record::Ending& ending) {
     record.tcp = stream_.tcp_facts();
     record.events = recorder_.unpack(opened_, events);
   }
-  worker_.ledger().move(phase_, Phase::accept);
-  worker_.ledger().finish(std::move(entry_), record);
+  worker().ledger().move(phase_, Phase::accept);
+  worker().ledger().finish(std::move(entry_), record);
 }
 
 void Connection::park(Outbox& outbox) {
-  if (send_pending_) worker_.park(this, std::move(outbox));
+  if (send_pending_) worker().park(this, std::move(outbox));
 }
 
-void Connection::on_closed() { worker_.gone(this); }
+void Connection::on_closed() { worker().gone(this); }
 
-record::ConnectionId Connection::id() const { return {worker_.boot(), worker_.index(), sequence_}; }
+record::ConnectionId Connection::id() const {
+  return {worker().boot(), worker().index(), sequence_};
+}
 
 Address Connection::local() const {
-  const Address& bound = worker_.listener(listener_).local();
+  const Address& bound = worker().listener(listener_).local();
   return bound.family != Address::Family::none ? bound : net::local_address(stream_.fd());
 }
 

@@ -58,11 +58,11 @@ Setting setting_of(TimerKind timer, const Settings& settings) {
 }  // namespace
 
 record::Evidence Connection::timer_evidence(TimerKind timer) const {
-  const Setting setting = setting_of(timer, worker_.settings());
+  const Setting setting = setting_of(timer, worker().settings());
   record::Evidence evidence;
   evidence.setting = setting.name;
   evidence.setting_value = timer == TimerKind::min_rate
-                               ? worker_.settings().limits.min_rate
+                               ? worker().settings().limits.min_rate
                                : static_cast<std::uint64_t>(setting.value.count());
   return evidence;
 }
@@ -79,10 +79,10 @@ void consider(TimerKind timer, Instant since, Nanos limit, TimerKind& best, Inst
 }  // namespace
 
 Connection::Due Connection::next_due() const {
-  const Timeouts& t = worker_.settings().timeouts;
+  const Timeouts& t = worker().settings().timeouts;
   Due due;
   if (closing_ != nullptr) {
-    const Instant now = worker_.loop().now();
+    const Instant now = worker().loop().now();
     const Instant linger_ends = closing_->since + t.linger;
     if (closing_->acked) return {TimerKind::linger, linger_ends};
     consider(TimerKind::flush, closing_->progress_at, t.flush, due.timer, due.at);
@@ -102,7 +102,7 @@ Connection::Due Connection::next_due() const {
 }
 
 void Connection::add_busy_dues(Due& due) const {
-  const Settings& settings = worker_.settings();
+  const Settings& settings = worker().settings();
   const Timeouts& t = settings.timeouts;
   const RequestTimes& times = active_->times();
   const auto add = [&due](TimerKind timer, Instant since, Nanos limit) {
@@ -130,9 +130,9 @@ void Connection::rearm() {
   if (over_) return;
   const Due due = next_due();
   if (due.at == Instant::max()) {
-    worker_.loop().timers().disarm(*this);
+    worker().loop().timers().disarm(*this);
   } else {
-    worker_.loop().timers().arm(*this, due.at);
+    worker().loop().timers().arm(*this, due.at);
   }
 }
 
@@ -140,18 +140,18 @@ void Connection::on_timer() {
   if (over_) return;
   if (closing_ != nullptr) return fire_closing();
   const Due due = next_due();
-  if (due.at > worker_.loop().now()) return rearm();
+  if (due.at > worker().loop().now()) return rearm();
   fire(due.timer);
 }
 
 void Connection::fire(TimerKind timer) {
-  const Instant now = worker_.loop().now();
+  const Instant now = worker().loop().now();
   bool gone = false;
   if (timer == TimerKind::idle || timer == TimerKind::lifetime || timer == TimerKind::first_byte)
     return fire_idle(timer);
   RequestTimes& times = active_->times();
   if (timer == TimerKind::min_rate) {
-    const auto wanted = worker_.settings().limits.min_rate * 5;
+    const auto wanted = worker().settings().limits.min_rate * 5;
     const std::uint64_t got = bytes_in_ - times.rate_bytes;
     times.rate_since = now;
     times.rate_bytes = bytes_in_;
@@ -176,8 +176,8 @@ void Connection::fire(TimerKind timer) {
   }
   if (timer == TimerKind::response_stall || timer == TimerKind::response_total)
     gone = peer_gone(stream_.tcp_facts());
-  worker_.ledger().counters().timer_fired(timer);
-  recorder_.note_timer(timer, worker_.loop().now());
+  worker().ledger().counters().timer_fired(timer);
+  recorder_.note_timer(timer, worker().loop().now());
   record::Evidence evidence = timer_evidence(timer);
   if (gone) evidence.found_by = record::FoundBy::response_stall;
   active_->note_body_progress(evidence);
@@ -188,11 +188,11 @@ void Connection::fire(TimerKind timer) {
 /// acknowledged over the whole idle time means that the client is gone.
 void Connection::fire_idle(TimerKind timer) {
   if (stream_.readable()) {
-    worker_.loop().timers().arm(*this, worker_.loop().now() + net::TimerWheel::kTick);
+    worker().loop().timers().arm(*this, worker().loop().now() + net::TimerWheel::kTick);
     return;
   }
-  worker_.ledger().counters().timer_fired(timer);
-  recorder_.note_timer(timer, worker_.loop().now());
+  worker().ledger().counters().timer_fired(timer);
+  recorder_.note_timer(timer, worker().loop().now());
   record::Evidence evidence = timer_evidence(timer);
   const bool gone =
       phase_ == Phase::idle && stream_.unacknowledged() > 0 && peer_gone(stream_.tcp_facts());
@@ -201,7 +201,7 @@ void Connection::fire_idle(TimerKind timer) {
 }
 
 void Connection::start_rate(RequestTimes& times) const {
-  const Instant now = worker_.loop().now();
+  const Instant now = worker().loop().now();
   if (times.rate_since == Instant{}) {
     times.rate_since = now;
     times.rate_bytes = bytes_in_;
@@ -211,8 +211,8 @@ void Connection::start_rate(RequestTimes& times) const {
 }
 
 bool Connection::past_lifetime() const {
-  const Nanos lifetime = worker_.settings().timeouts.lifetime;
-  return lifetime != Nanos{0} && worker_.loop().now() >= opened_ + lifetime;
+  const Nanos lifetime = worker().settings().timeouts.lifetime;
+  return lifetime != Nanos{0} && worker().loop().now() >= opened_ + lifetime;
 }
 
 }  // namespace finack::server

@@ -31,14 +31,13 @@ void Http1Exchange::begin(Connection& connection) {
   if (late_) late_.reset();
   if (left_) left_.reset();
   local_.family = Address::Family::none;
-  departure_.cause = Cause::unknown;
-  reset_request();
 }
 
 /// Ready for the next head of the same connection.
 void Http1Exchange::reset_request() {
   if (r_.has_evidence) evidence_ = {};
   r_ = {};
+  clean_ = true;
   parser_.reset();
   departure_.cause = Cause::unknown;
   if (!request_id_.empty()) request_id_.clear();
@@ -48,6 +47,7 @@ void Http1Exchange::reset_request() {
 
 void Http1Exchange::clear() {
   connection_ = nullptr;
+  if (!clean_) reset_request();
   if (linked()) unlink();
   inbox_.clear();
   outbox_.reset();

@@ -33,6 +33,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void begin(Connection& connection);
   /// Gives back what it holds, before it waits for its next connection.
   void clear();
+  /// Gives back the buffer it keeps for its next response.
+  void shed() { outbox_.shed(); }
   void on_input();
   void resume_input();
   /// The kernel took bytes, at `now`: settles what is complete.
@@ -219,6 +221,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   std::uint32_t number_ = 0;
   bool flush_ = false;         ///< There is something to send at the end of the turn.
   bool cut_ = false;           ///< The body was cut: ends the connection at the end of the turn.
+  bool clean_ = true;          ///< Ready for the next request.
   bool in_handler_ = false;    ///< A frame of the handler is on the stack.
   bool fin_handling_ = false;  ///< The client's FIN came before a response byte was sent.
   SendWatch sending_;

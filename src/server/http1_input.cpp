@@ -54,6 +54,7 @@ void Http1Exchange::resume_input() {
 /// Reads a head. True when there is a whole one, and its handler is to be started.
 bool Http1Exchange::try_head() {
   if (answered_.empty()) inbox_.join();
+  clean_ = false;
   if (r_.times.head_started == Instant{}) {
     r_.times.head_started = worker_.loop().now();
     connection_->start_rate(r_.times);

@@ -19,11 +19,13 @@ void Inbox::append(Buffer chunk) {
       return;
     }
     more_.push_back(std::move(chunk));
+    untidy_ = true;
     return;
   }
   if (holding_) {
     held_.push_back(std::move(front_));
     holding_ = false;
+    untidy_ = true;
   }
   front_ = std::move(chunk);
 }
@@ -62,6 +64,7 @@ void Inbox::consume(std::size_t n) {
 }
 
 void Inbox::join_more() {
+  untidy_ = true;
   if (spill_at_ > 0) spill_.erase(0, std::exchange(spill_at_, 0));
   while (!more_.empty()) {
     Buffer& next = more_.front();
@@ -83,23 +86,20 @@ void Inbox::join_more() {
   }
 }
 
-void Inbox::release_held() {
-  holding_ = holding_spill_ = false;
-  if (!held_.empty()) held_.clear();
-  if (!held_spills_.empty()) held_spills_.clear();
-  if (front_.empty()) front_.release();
+void Inbox::release_more() {
+  held_.clear();
+  held_spills_.clear();
+  untidy_ = !more_.empty() || !spill_.empty();
+}
+
+void Inbox::clear_more() {
+  more_.clear();
+  spill_.clear();
+  spill_at_ = 0;
 }
 
 void Inbox::drop_unread() {
   while (bytes_ > 0) consume(front().size());
-}
-
-void Inbox::clear() {
-  front_.release();
-  if (!more_.empty()) more_.clear();
-  if (!spill_.empty()) spill_.clear();
-  spill_at_ = bytes_ = 0;
-  release_held();
 }
 
 }  // namespace finack::server

@@ -38,14 +38,25 @@ class Inbox {
 
   /// Keep the memory of the piece now at the front until release_held(): a head points into it.
   void hold_front() { (spill_.empty() ? holding_ : holding_spill_) = true; }
-  void release_held();
+  void release_held() {
+    holding_ = holding_spill_ = false;
+    if (untidy_) release_more();
+    if (front_.empty()) front_.release();
+  }
   /// Drops all bytes that were not consumed; what is held stays.
   void drop_unread();
-  void clear();
+  void clear() {
+    bytes_ = 0;
+    front_.release();
+    if (untidy_) clear_more();
+    release_held();
+  }
 
  private:
   void advance();
   void join_more();
+  void release_more();
+  void clear_more();
 
   Buffer front_;
   std::vector<Buffer> more_;  ///< Behind front_.
@@ -54,6 +65,7 @@ class Inbox {
   std::string spill_;  ///< Before front_: a head that did not fit one buffer.
   std::size_t spill_at_ = 0;
   std::size_t bytes_ = 0;
+  bool untidy_ = false;  ///< More than front_ may be in use.
   bool holding_ = false;
   bool holding_spill_ = false;
 };

@@ -140,12 +140,10 @@ void Outbox::drop() {
   bytes_ = 0;
 }
 
-void Outbox::reset() {
-  if (!rest_.empty()) rest_.clear();
-  if (!scratch_.empty()) scratch_.clear();
-  front_.release();
+void Outbox::reset_rest() {
+  rest_.clear();
+  scratch_.clear();
   first_ = 0;
-  bytes_ = queued_ = 0;
 }
 
 }  // namespace finack::server

@@ -46,6 +46,8 @@ class Outbox {
   void append_owned(std::string&& bytes);
   void append_file(Fd file, std::uint64_t offset, std::uint64_t bytes);
 
+  /// All that waits, when it is in one piece; else empty.
+  std::string_view single() const { return rest_.empty() ? front_.view() : std::string_view(); }
   /// The next parts of memory to send, at most `parts.size()`; 0 when a file part is next.
   std::size_t gather(std::span<iovec> parts) const;
   struct FilePart {
@@ -64,7 +66,13 @@ class Outbox {
   }
   /// Forgets what is not sent.
   void drop();
-  void reset();
+  /// Empty, for the next connection; the leased buffer is kept.
+  void reset() {
+    if (!rest_.empty() || !scratch_.empty()) reset_rest();
+    front_.rewind();
+    bytes_ = queued_ = 0;
+  }
+  void shed() { front_.release(); }
 
  private:
   struct Part {
@@ -81,6 +89,7 @@ class Outbox {
   char* reserve_more(std::size_t n);
   void commit_more(std::size_t n);
   void sent_more(std::size_t n);
+  void reset_rest();
   Part& add(std::uint64_t bytes);
 
   BufferPool& pool_;

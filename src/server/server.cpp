@@ -10,9 +10,8 @@
 
 namespace finack::server {
 
-Server::Server(Options options, http::Handler& handler)
+Server::Server(Options options)
     : options_(std::move(options)),
-      handler_(handler),
       admission_(options_.settings.limits.connections,
                  options_.settings.limits.connections_per_address) {}
 
@@ -23,7 +22,7 @@ Server::~Server() {
 }
 
 Expected<std::unique_ptr<Server>> Server::create(Options options, http::Handler& handler) {
-  auto server = std::unique_ptr<Server>(new Server(std::move(options), handler));
+  auto server = std::unique_ptr<Server>(new Server(std::move(options)));
   Options& o = server->options_;
   o.workers = std::max(o.workers, 1U);
   const http::Header name{"Server", o.settings.server_header};
@@ -39,6 +38,10 @@ Expected<std::unique_ptr<Server>> Server::create(Options options, http::Handler&
       std::chrono::ceil<std::chrono::seconds>(o.settings.tcp_keepalive).count());
   listener.tcp_user_timeout_ms =
       static_cast<std::uint32_t>(std::chrono::ceil<Millis>(o.settings.tcp_user_timeout).count());
+  constexpr std::size_t kMostListeners = 255;
+  if (o.listen.size() > kMostListeners) {
+    return std::unexpected(Error{.what = "listen: at most 255 addresses", .side = Side::user});
+  }
   server->sockets_.reserve(o.listen.size());
   for (const std::string& spec : o.listen) {
     auto bound = net::ListenSockets::bind(spec, o.workers, listener);
@@ -76,6 +79,7 @@ Expected<std::unique_ptr<Server>> Server::create(Options options, http::Handler&
 
 void Server::start() {
   std::vector<Worker*> workers;
+  workers.reserve(workers_.size());
   for (const auto& worker : workers_) workers.push_back(worker.get());
   watchdog_ = std::make_unique<Watchdog>(workers, options_.settings.loop_blocked);
   watchdog_->start();
@@ -119,18 +123,21 @@ std::size_t Server::stuck_handlers() const {
 
 std::vector<record::Ring*> Server::rings() {
   std::vector<record::Ring*> rings;
+  rings.reserve(rings_.size());
   for (const auto& ring : rings_) rings.push_back(ring.get());
   return rings;
 }
 
 std::vector<const record::Counters*> Server::counters() const {
   std::vector<const record::Counters*> counters;
+  counters.reserve(workers_.size());
   for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
   return counters;
 }
 
 std::vector<std::string> Server::addresses() const {
   std::vector<std::string> names;
+  names.reserve(sockets_.size());
   for (const net::ListenSockets& sockets : sockets_) names.push_back(sockets.name());
   return names;
 }

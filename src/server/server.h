@@ -62,10 +62,9 @@ class Server {
   std::size_t stuck_handlers() const;
 
  private:
-  Server(Options options, http::Handler& handler);
+  explicit Server(Options options);
 
   Options options_;
-  http::Handler& handler_;
   Admission admission_;
   std::vector<net::ListenSockets> sockets_;
   std::vector<std::unique_ptr<record::Ring>> rings_;

@@ -17,6 +17,7 @@ constexpr Nanos kDrainTick = std::chrono::milliseconds(50);
 constexpr Nanos kBacklogQuiet = std::chrono::milliseconds(10);
 constexpr Nanos kFreshGrace = std::chrono::seconds(1);
 constexpr std::size_t kSpareExchanges = 1024;
+constexpr std::size_t kWarmExchanges = 64;    ///< Spare ones that keep their buffer.
 constexpr std::size_t kEvictionLooks = 1024;  ///< Connections looked at for an idle one.
 constexpr Nanos kOrphanGrace = std::chrono::seconds(1);
 
@@ -25,7 +26,7 @@ constexpr Nanos kOrphanGrace = std::chrono::seconds(1);
 /// One listener of a worker, and where its reports go.
 class Worker::Port final : public net::AcceptObserver {
  public:
-  Port(Worker& worker, std::uint16_t index) : worker_(worker), index_(index) {}
+  Port(Worker& worker, std::uint8_t index) : worker_(worker), index_(index) {}
   void listen(net::ListenSockets& sockets, std::uint32_t share) {
     last_ = !sockets.inherited();
     listener_ = net::Listener::create(*worker_.loop_, sockets.take(share), sockets.shared(), *this);
@@ -56,7 +57,7 @@ class Worker::Port final : public net::AcceptObserver {
 
  private:
   Worker& worker_;
-  std::uint16_t index_;
+  std::uint8_t index_;
   bool last_ = true;
   std::unique_ptr<net::Listener> listener_;
 };
@@ -103,6 +104,7 @@ Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
       on_open_(options.on_open),
       loop_(std::move(loop)),
       ledger_(options.ledger) {
+  loop_->set_owner(this);
   wall_offset_ = loop_->clock().wall().time_since_epoch() - loop_->clock().now().time_since_epoch();
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.timeouts.idle);
   if (settings_.keep_alive_header && seconds.count() > 0)
@@ -117,7 +119,7 @@ Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
 Worker::~Worker() = default;
 
 void Worker::add_listener(net::ListenSockets& sockets, std::uint32_t share) {
-  const auto index = static_cast<std::uint16_t>(ports_.size());
+  const auto index = static_cast<std::uint8_t>(ports_.size());
   sockets_.push_back(&sockets);
   ports_.push_back(std::make_unique<Port>(*this, index));
   ports_.back()->listen(sockets, share);
@@ -132,7 +134,7 @@ void Worker::run() {
 
 // ---- Connections come and go ----
 
-void Worker::accepted(std::uint16_t listener, Fd fd, const Address& peer) {
+void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
   const Verdict limited{EndedBy::local, How::fin, Phase::accept, Cause::policy_connection_limited};
   switch (admission_.admit(peer)) {
     case Admission::Answer::admitted:
@@ -155,7 +157,7 @@ void Worker::accepted(std::uint16_t listener, Fd fd, const Address& peer) {
 }
 
 /// A connection that is over before it began still opens and closes the books.
-void Worker::refused(std::uint16_t listener, const Address& peer, const Verdict& verdict, int error,
+void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& verdict, int error,
                      const char* limit) {
   record::ConnectionEntry entry = ledger_.open_connection();
   record::ConnectionRecord record;
@@ -221,6 +223,7 @@ Http1Exchange* Worker::lease() {
 void Worker::give_back(Http1Exchange* exchange) {
   --leased_;
   exchange->clear();
+  if (spare_.size() >= kWarmExchanges) exchange->shed();
   if (spare_.size() < kSpareExchanges) {
     spare_.emplace_back(exchange);
   } else {

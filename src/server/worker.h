@@ -75,7 +75,7 @@ class Worker {
   std::string_view date();
   /// Value of the Keep-Alive header with `left` requests to go; "" when switched off.
   std::string_view keep_alive(std::uint32_t left);
-  const net::ListenSockets& listener(std::uint16_t index) const { return *sockets_[index]; }
+  const net::ListenSockets& listener(std::uint8_t index) const { return *sockets_[index]; }
   void mark_running(const http::RouteLabel* route) {
     running_route_.store(route, std::memory_order_release);
   }
@@ -97,8 +97,8 @@ class Worker {
  private:
   class Port;  // one listener and what it reports
   explicit Worker(const Options& options, std::unique_ptr<net::Loop> loop);
-  void accepted(std::uint16_t listener, Fd fd, const Address& peer);
-  void refused(std::uint16_t listener, const Address& peer, const Verdict& verdict, int error,
+  void accepted(std::uint8_t listener, Fd fd, const Address& peer);
+  void refused(std::uint8_t listener, const Address& peer, const Verdict& verdict, int error,
                const char* limit);
   bool evict_one();
   void begin_drain();
