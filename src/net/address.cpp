@@ -29,4 +29,10 @@ Address local_address(int fd) {
   return from_sockaddr(storage);
 }
 
+void discard_received(int fd) {
+  // TCP drops what MSG_TRUNC asks for without copying it (tcp(7)).
+  for (int i = 0; i < 16; ++i)
+    if (::recv(fd, nullptr, 64 * 1024, MSG_TRUNC | MSG_DONTWAIT) <= 0) return;
+}
+
 }  // namespace finack::net

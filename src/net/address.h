@@ -9,4 +9,8 @@ Address peer_address(int fd);
 /// The near end of a socket.
 Address local_address(int fd);
 
+/// Drops what a connected socket has received, as far as it is there (at most 1 MiB): close() then
+/// sends a FIN, not a RST.
+void discard_received(int fd);
+
 }  // namespace finack::net

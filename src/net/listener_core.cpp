@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/address.h"
 #include "net/syscall.h"
 
 namespace finack::net {
@@ -162,7 +163,10 @@ ListenerCore::Took ListenerCore::shed(int error) {
   peer.ss_family = AF_UNSPEC;
   const int fd = sys::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &size,
                               SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (fd >= 0) ::close(fd);
+  if (fd >= 0) {
+    discard_received(fd);
+    ::close(fd);
+  }
   const bool again = ensure_reserve();
   if (fd < 0) return fd == -EAGAIN && again ? Took::nothing : Took::exhausted;
   last_taken_ = loop_.now();

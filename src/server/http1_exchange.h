@@ -62,6 +62,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   }
   /// The handler has let go, and release() is to come.
   bool to_release() const { return r_.stage == Stage::released || r_.stage == Stage::done; }
+  bool answered() const { return r_.stage == Stage::answered; }
   bool not_started() const { return r_.stage == Stage::queued; }
   /// Asks the handler to stop because its own time is up. False: it goes on for now.
   bool stop_in_time(const Verdict& verdict);

@@ -162,10 +162,11 @@ Http1Exchange::Ahead Http1Exchange::look_ahead() const {
       const auto step = decoder.step(piece, limits);
       piece.remove_prefix(step.consumed);
       if (step.kind == http::ChunkedDecoder::Step::Kind::need_more) return;
-      ahead.open = step.kind != http::ChunkedDecoder::Step::Kind::end;
+      // Broken framing is no missing end: whoever reads it refuses it.
       broken = step.kind == http::ChunkedDecoder::Step::Kind::rejected;
+      ahead.open = !broken && step.kind != http::ChunkedDecoder::Step::Kind::end;
     }
-    if (!ahead.open) ahead.behind += piece.size();
+    if (!ahead.open && !broken) ahead.behind += piece.size();
   });
   return ahead;
 }

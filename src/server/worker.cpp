@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "http/encoder.h"
+#include "net/address.h"
 
 namespace finack::server {
 
@@ -136,17 +137,20 @@ void Worker::run() {
 
 void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
   const Verdict limited{EndedBy::local, How::fin, Phase::accept, Cause::policy_connection_limited};
+  const auto turn_away = [&](const char* limit) {
+    ledger_.counters().accepts.shed.add();
+    net::discard_received(fd.get());  // unread bytes would turn our FIN into a RST
+    refused(listener, peer, limited, 0, limit);
+  };
   switch (admission_.admit(peer)) {
     case Admission::Answer::admitted:
       break;
     case Admission::Answer::address_full:
-      ledger_.counters().accepts.shed.add();
-      return refused(listener, peer, limited, 0, "max-connections-per-address");
+      return turn_away("max-connections-per-address");
     case Admission::Answer::full:
       // The evicted connection gives up its place now, though its close takes a while.
       if (!evict_one() || admission_.admit(peer) != Admission::Answer::admitted) {
-        ledger_.counters().accepts.shed.add();
-        return refused(listener, peer, limited, 0, "max-connections");
+        return turn_away("max-connections");
       }
       break;
   }

@@ -449,5 +449,24 @@ TEST_P(Http1ResponseTest, abort_resets_on_purpose_but_not_before_earlier_answers
   EXPECT_GT(rig().connections[0].bytes_out, 0U);
 }
 
+/// A response that ends without further bytes: its last ones left the turn before.
+TEST_P(Http1ResponseTest, a_response_may_end_after_its_last_byte_was_sent) {
+  SERVE([](http::Exchange& x) {
+    http::ResponseHead head;
+    if (x.request().method != http::Method::head) head.content_length = 4;
+    x.start(head);
+    x.write("four");
+    x.sleep(1ms, [&x] { x.finish(); });
+  });
+  Client& client = rig().connect();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(rig().ask(client, kHead, true).status, 200);
+    rig().advance(5ms);
+    EXPECT_EQ(rig().ask(client, kGet).body, "four");
+    rig().advance(5ms);
+  }
+  EXPECT_EQ(rig().counters().requests.ended.get(), 4U);
+}
+
 }  // namespace
 }  // namespace finack::tests

@@ -38,6 +38,17 @@ void one_too_many(Stage& stage) {
   finish_busy(stage);
 }
 
+/// What the client has sent by then must not turn our FIN into a reset.
+void one_too_many_that_asks(Stage& stage) {
+  start_busy(stage);
+  stage.freeze();
+  Peer& peer = stage.connect();
+  peer.send(get("/ping"));
+  stage.thaw();
+  see_fin(stage, peer);
+  finish_busy(stage);
+}
+
 void one_too_many_of_an_address(Stage& stage) {
   start_busy(stage);
   be_refused(stage);
@@ -129,6 +140,11 @@ std::vector<Case> limit_cases() {
        {connections},
        {"--max-connections", "1"},
        one_too_many,
+       {{closed_idle(), {served()}}, {limited(), {}}}},
+      {"connections_limited_that_ask",
+       {connections},
+       {"--max-connections", "1"},
+       one_too_many_that_asks,
        {{closed_idle(), {served()}}, {limited(), {}}}},
       {"connections_limited_per_address",
        {connections},

@@ -10,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "e2e/matrix/case.h"
 #include "e2e/matrix/metrics_page.h"
@@ -61,11 +63,15 @@ void Stage::signal(int number) {
 
 void Stage::freeze() {
   server_.signal(SIGSTOP);
-  const std::string path = fmt::format("/proc/{}/stat", server_.pid());
-  const bool stopped = e2e::eventually(deadline_.within(Millis(2000)), [&] {
-    const std::string stat = e2e::read_text_file(path);
+  // The main thread may stand still while a worker still runs.
+  const std::filesystem::path tasks = fmt::format("/proc/{}/task", server_.pid());
+  const auto stands = [](const std::filesystem::directory_entry& task) {
+    const std::string stat = e2e::read_text_file(task.path().string() + "/stat");
     const std::size_t name_end = stat.rfind(')');
     return name_end != std::string::npos && stat.compare(name_end, 3, ") T") == 0;
+  };
+  const bool stopped = e2e::eventually(deadline_.within(Millis(2000)), [&] {
+    return std::ranges::all_of(std::filesystem::directory_iterator(tasks), stands);
   });
   check(stopped, "the server did not stand still after SIGSTOP");
 }
