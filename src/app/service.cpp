@@ -3,18 +3,31 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <random>
+#include <thread>
 
 #include "app/version.h"
+#include "base/stderr_line.h"
 
 namespace finack::app {
 namespace {
 
 constexpr Nanos kLook = std::chrono::milliseconds(20);
+constexpr Nanos kSinkGrace = std::chrono::seconds(5);
+
+/// Each connection needs a descriptor: the soft limit is made as large as the hard one allows.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 /// Cores this process may run on.
 std::uint32_t usable_cores() {
@@ -83,6 +96,7 @@ Service::~Service() {
 
 Expected<std::unique_ptr<Service>> Service::create(const server::Settings& settings,
                                                    const ProcessOptions& options, Parts parts) {
+  raise_descriptor_limit();
   auto service = std::unique_ptr<Service>(new Service(settings, options, std::move(parts)));
   if (auto sinks = service->open_sinks(); !sinks) return std::unexpected(std::move(sinks.error()));
   if (auto servers = service->open_servers(); !servers)
@@ -231,14 +245,13 @@ int Service::run() {
   wait_for_end();
   const std::uint64_t cut = shut_down();
   if (cut > 0) {
-    fmt::print(stderr, "{}: {} connection{} had to be cut\n", parts_.name, cut,
-               cut == 1 ? "" : "s");
+    write_stderr_line(
+        fmt::format("{}: {} connection{} had to be cut", parts_.name, cut, cut == 1 ? "" : "s"));
   }
   if (const std::size_t stuck = server_->stuck_handlers(); stuck > 0) {
     // They hold memory of this server, and no thread can be stopped from outside.
-    fmt::print(stderr, "{}: {} handler{} ignored the stop and end with the process\n", parts_.name,
-               stuck, stuck == 1 ? "" : "s");
-    std::fflush(nullptr);
+    write_stderr_line(fmt::format("{}: {} handler{} ignored the stop and end with the process",
+                                  parts_.name, stuck, stuck == 1 ? "" : "s"));
     std::_Exit(1);
   }
   return cut > 0 ? 1 : 0;
@@ -255,7 +268,7 @@ void Service::wait_for_end() {
         if (drain_at == Instant::max()) {
           health_.start_draining();
           drain_at = system_clock().now() + settings_.timeouts.drain_delay;
-          fmt::print(stderr, "{}: draining; once more to cut what is left\n", parts_.name);
+          write_stderr_line(parts_.name + ": draining; once more to cut what is left");
         } else {
           draining = true;
           server_->force();
@@ -281,8 +294,27 @@ std::uint64_t Service::shut_down() {
     side->drain();
     side->join();
   }
-  drainer_->stop();
+  stop_sinks();
   return cut;
+}
+
+/// Writes out what is recorded. A pipe that nobody reads is given a while, or until the next
+/// signal: then the process ends without it, because nothing else can free the thread that writes.
+void Service::stop_sinks() {
+  std::promise<void> done;
+  std::future<void> written = done.get_future();
+  std::thread stopper([this, &done] {
+    drainer_->stop();
+    done.set_value();
+  });
+  const Instant until = system_clock().now() + kSinkGrace;
+  while (written.wait_for(kLook) != std::future_status::ready) {
+    const int signal = next_signal(Nanos{0});
+    if (system_clock().now() < until && signal != SIGTERM && signal != SIGINT) continue;
+    write_stderr_line(parts_.name + ": records could not be written out: nobody reads them");
+    std::_Exit(1);
+  }
+  stopper.join();
 }
 
 }  // namespace finack::app

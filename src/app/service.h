@@ -47,6 +47,7 @@ class Service {
   void announce() const;
   void wait_for_end();
   std::uint64_t shut_down();
+  void stop_sinks();
 
   server::Settings settings_;
   ProcessOptions options_;

@@ -165,7 +165,8 @@ void Connection::on_writable() {
 void Connection::request_done() {
   if (over_ || active_ == nullptr || closing_ != nullptr) return;
   // A response may end without further bytes: HEAD, or a length that was reached before finish().
-  if (active_->answered()) active_->on_handed(worker().loop().precise_now());
+  if (active_->answered() && !active_->close().wanted)
+    active_->on_handed(worker().loop().precise_now());
   if (active_->busy()) return rearm();
   if (active_->close().wanted) {
     const Verdict verdict = active_->close().verdict;

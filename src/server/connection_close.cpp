@@ -39,8 +39,18 @@ bool by_force(Cause cause) {
 }  // namespace
 
 bool overridable(Cause cause) {
-  return record::info(cause).family == record::CauseFamily::ok ||
-         cause == Cause::policy_half_close_cancelled;
+  switch (cause) {
+    // Ends that are normal only when everything arrived.
+    case Cause::timeout_idle:
+    case Cause::timeout_lifetime:
+    case Cause::operator_shutdown:
+    case Cause::policy_request_limit:
+    case Cause::policy_idle_evicted:
+    case Cause::policy_half_close_cancelled:
+      return true;
+    default:
+      return record::info(cause).family == record::CauseFamily::ok;
+  }
 }
 
 void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
@@ -236,6 +246,7 @@ bool Connection::retire(Cause cause) {
   const Verdict verdict{EndedBy::local, How::fin, phase_, cause};
   if (over_ || closing_ != nullptr) return false;
   if (phase_ == Phase::idle || phase_ == Phase::fresh) {
+    if (stream_.readable()) return false;  // a request is on its way: bytes win
     begin_close(verdict, {});
     return true;
   }

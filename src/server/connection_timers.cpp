@@ -110,6 +110,9 @@ void Connection::add_busy_dues(Due& due) const {
   };
   const bool sending = blocked_ || send_pending_;
   if (phase_ == Phase::head) add(TimerKind::head, times.head_started, t.head);
+  // A budget of the whole connection ends what the client drags out, and waits for what we owe.
+  if (phase_ == Phase::head || active_->waits_for_body())
+    add(TimerKind::lifetime, opened_, t.lifetime);
   if (active_->waits_for_body()) add(TimerKind::body_idle, times.body_waited, t.body_idle);
   if (active_->body_unread()) add(TimerKind::body_total, times.head_done, t.body_total);
   if (settings.limits.min_rate > 0 && (phase_ == Phase::head || active_->waits_for_body()))
@@ -147,8 +150,7 @@ void Connection::on_timer() {
 void Connection::fire(TimerKind timer) {
   const Instant now = worker().loop().now();
   bool gone = false;
-  if (timer == TimerKind::idle || timer == TimerKind::lifetime || timer == TimerKind::first_byte)
-    return fire_idle(timer);
+  if (phase_ == Phase::idle || phase_ == Phase::fresh) return fire_idle(timer);
   RequestTimes& times = active_->times();
   if (timer == TimerKind::min_rate) {
     const auto wanted = worker().settings().limits.min_rate * 5;

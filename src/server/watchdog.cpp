@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
+#include "base/stderr_line.h"
 #include "server/worker.h"
 
 namespace finack::server {
@@ -49,8 +49,9 @@ void Watchdog::look(Worker& worker, Seen& seen, Instant now) {
   if (seen.reported || blocked < limit_) return;
   seen.reported = true;
   worker.post([&worker, route, since = seen.since] { worker.note_blocked(*route, since); });
-  fmt::print(stderr, "finack: worker {} is blocked by a handler of {} for more than {} ms\n",
-             worker.index(), route->pattern, std::chrono::duration_cast<Millis>(blocked).count());
+  write_stderr_line(fmt::format(
+      "finack: worker {} is blocked by a handler of {} for more than {} ms", worker.index(),
+      route->pattern, std::chrono::duration_cast<Millis>(blocked).count()));
 }
 
 }  // namespace finack::server

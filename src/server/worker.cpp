@@ -47,6 +47,7 @@ class Worker::Port final : public net::AcceptObserver {
   }
   void on_accept_shed(int error, const Address& peer) override {
     worker_.ledger_.counters().accepts.shed.add();
+    worker_.evict_one();  // room for the next one
     worker_.refused(index_, peer,
                     {EndedBy::local, How::fin, Phase::accept, Cause::resource_descriptors}, error,
                     "descriptors");
@@ -197,9 +198,9 @@ bool Worker::evict_one() {
     if (oldest == nullptr || connection.phase_since() < oldest->phase_since()) oldest = &connection;
   });
   if (oldest == nullptr) return false;
+  if (!oldest->retire(Cause::policy_idle_evicted)) return false;
   admission_.leave(oldest->peer());
   oldest->give_up_place();
-  oldest->retire(Cause::policy_idle_evicted);
   return true;
 }
 

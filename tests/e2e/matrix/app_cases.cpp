@@ -6,15 +6,29 @@ namespace {
 std::vector<Expected> both(const Row& r) { return {{r, {r}}}; }
 
 /// The handler fails, the peer gets its 500, and the connection serves on.
-std::function<void(Stage&)> fail_and_go_on(std::string target) {
-  return [target](Stage& stage) {
+std::function<void(Stage&)> fail_and_go_on(std::string target, int status = 500) {
+  return [target, status](Stage& stage) {
     Peer& peer = stage.connect();
     peer.send(get(target));
-    stage.check_answer(peer.read_response(), 500);
+    stage.check_answer(peer.read_response(), status);
     ping(stage, peer);
     stage.settle();
     peer.close();
   };
+}
+
+/// The one pool thread is busy, and nothing may queue.
+void shed_by_the_pool(Stage& stage) {
+  Peer& first = stage.connect();
+  first.send(get("/blocking?ms=400"));
+  stage.wait_phase("handling");
+  Peer& second = stage.connect();
+  second.send(get("/blocking?ms=1"));
+  stage.check_answer(second.read_response(), 503);
+  stage.check_answer(first.read_response(), 200);
+  stage.settle();
+  first.close();
+  second.close();
 }
 
 void be_aborted(Stage& stage) {
@@ -57,6 +71,21 @@ std::vector<Case> app_cases() {
        {},
        fail_and_go_on("/panic"),
        {{closed_idle(), {failed("app.failed").with("exception", "*"), served()}}}},
+      {"no_route",
+       {{"policy.no_route", "handling", "reply"}},
+       {},
+       fail_and_go_on("/nowhere", 404),
+       {{closed_idle(),
+         {row("local", "reply", "handling", "policy.no_route", "notice", "handed").answered(404),
+          served()}}}},
+      {"overload_shed",
+       {{"policy.overload_shed", "handling", "reply"}},
+       {"--blocking-threads", "1", "--blocking-queue", "0"},
+       shed_by_the_pool,
+       {{closed_idle(), {served()}},
+        {closed_idle(),
+         {row("local", "reply", "handling", "policy.overload_shed", "fault", "handed")
+              .answered(503)}}}},
       {"app_no_reply",
        {{"app.no_reply", "handling", "reply"}},
        {},

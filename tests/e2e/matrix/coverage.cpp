@@ -61,6 +61,8 @@ constexpr Listed kRows[] = {
     {"c r", "policy.half_close_cancelled", "handling", "reply"},
     {"c r", "policy.early_reply", "handling", "reply"},
 
+    {"r", "policy.no_route", "handling", "reply"},
+    {"r", "policy.overload_shed", "handling", "reply"},
     {"c r", "app.abort", "handling", "rst"},
     {"r", "app.failed", "handling", "reply"},
     {"r", "app.no_reply", "handling", "reply"},
