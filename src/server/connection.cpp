@@ -197,7 +197,7 @@ Facts Connection::facts(std::size_t unacked) const {
   if (closing_ != nullptr) facts |= kDecidedOk;
   if (active_ == nullptr) return facts;
   if (active_->close().decided) facts |= kDecided;
-  if (active_->body_open()) facts |= kBodyOpen;
+  if (active_->body_open() || active_->body_broken()) facts |= kBodyOpen;
   if (active_->close_started()) facts |= kCloseStarted;
   if (!active_->outbox().empty() || active_->response_incomplete()) facts |= kUnsent;
   if (peer_fin_) facts |= active_->fin_was_handling() ? kFinHandling : kFinReceiving;
@@ -218,7 +218,9 @@ void Connection::on_end(StreamEnd end_) {
   Phase phase = phase_;
   Facts known = facts(unacked);
   // Behind a pause the kernel may hold the rest of the body: whoever reads it will see (read_body).
-  if (end_.kind == EndKind::fin && paused_) known &= ~Facts{kBodyOpen};
+  // Broken framing is refused, not cut.
+  if (end_.kind == EndKind::fin && (paused_ || (active_ != nullptr && active_->body_broken())))
+    known &= ~Facts{kBodyOpen};
   if (phase == Phase::handling && (known & kBodyOpen) != 0 && active_->not_started())
     phase = Phase::body;  // the rest of the body is what we would wait for next
   if (end_.kind == EndKind::fin) peer_fin_ = true;

@@ -98,9 +98,7 @@ void Http1Exchange::run_deferred() {
 /// that pipelined answers leave in one send.
 void Http1Exchange::start_handlers() {
   for (;;) {
-    if (connection_->peer_finished() && body_open())  // a pipelined request that was cut
-      return connection_->end({EndedBy::peer, How::fin, Phase::body, Cause::client_body_truncated},
-                              {});
+    if (connection_->peer_finished() && body_open()) return end_cut_request();
     run_handler();
     if (r_.stage == Stage::handling) {  // the answer comes later
       if (connection_->peer_finished()) on_client_fin();
@@ -111,6 +109,21 @@ void Http1Exchange::start_handlers() {
     file_answer();
     if (!try_head()) return;
   }
+}
+
+/// A pipelined request whose body will never be whole ends the connection, but not before the
+/// answers to the requests before it are sent.
+void Http1Exchange::end_cut_request() {
+  const Verdict verdict{EndedBy::peer, How::fin, Phase::body, Cause::client_body_truncated};
+  note_body_progress(evidence_);
+  r_.has_evidence = true;
+  if (outbox_.empty() && answered_.empty()) return connection_->end(verdict, evidence_);
+  r_.verdict = verdict;
+  r_.body = Body::cut;
+  r_.stage = Stage::answered;
+  override_close(verdict);
+  keep_close_evidence();
+  flush_ = true;
 }
 
 void Http1Exchange::run_handler() {

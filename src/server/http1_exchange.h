@@ -70,6 +70,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
     return r_.stage == Stage::handling || r_.stage == Stage::detached;
   }
   bool body_open() const;  ///< The framed end of the request has not been received.
+  /// What came of the body breaks a rule of framing, and nobody has read that far.
+  bool body_broken() const { return r_.body == Body::chunked && look_ahead().broken; }
   bool begun() const { return r_.stage != Stage::head || parser_.begun(); }
   /// Bytes of a final response are queued or sent (interim responses do not count).
   bool responding() const { return r_.response != Response::none || !answered_.empty(); }
@@ -159,6 +161,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   /// What the inbox holds of the request's body: is the end missing, and how much comes behind it?
   struct Ahead {
     bool open = false;
+    bool broken = false;  ///< Its framing breaks a rule.
     std::uint64_t behind = 0;
   };
   Ahead look_ahead() const;
@@ -168,6 +171,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void consume_returned();
   // Handlers.
   void start_handlers();
+  void end_cut_request();
   void run_handler();
   void wake(Callback& callback);
   void stop_handler(const Verdict& verdict);

@@ -152,21 +152,20 @@ Http1Exchange::Ahead Http1Exchange::look_ahead() const {
   http::ChunkedDecoder decoder = decoder_;
   const http::ChunkLimits limits = chunk_limits(worker_.settings().limits);
   std::size_t skip = r_.returned;
-  Ahead ahead{.open = true, .behind = 0};
-  bool broken = false;
+  Ahead ahead{.open = true};
   inbox_.for_each_piece([&](std::string_view piece) {
     const std::size_t n = std::min(skip, piece.size());
     skip -= n;
     piece.remove_prefix(n);
-    while (ahead.open && !broken && !piece.empty()) {
+    while (ahead.open && !piece.empty()) {
       const auto step = decoder.step(piece, limits);
       piece.remove_prefix(step.consumed);
       if (step.kind == http::ChunkedDecoder::Step::Kind::need_more) return;
       // Broken framing is no missing end: whoever reads it refuses it.
-      broken = step.kind == http::ChunkedDecoder::Step::Kind::rejected;
-      ahead.open = !broken && step.kind != http::ChunkedDecoder::Step::Kind::end;
+      ahead.broken = step.kind == http::ChunkedDecoder::Step::Kind::rejected;
+      ahead.open = !ahead.broken && step.kind != http::ChunkedDecoder::Step::Kind::end;
     }
-    if (!ahead.open && !broken) ahead.behind += piece.size();
+    if (!ahead.open && !ahead.broken) ahead.behind += piece.size();
   });
   return ahead;
 }

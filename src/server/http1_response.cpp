@@ -38,7 +38,7 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
   const auto local = [this](Cause cause) {
     override_close({EndedBy::local, How::fin, Phase::flush, cause});
   };
-  if (whole && body_open()) {
+  if (whole && (body_open() || body_broken())) {
     note_early_reply();
   } else if (worker_.draining()) {
     override_close({EndedBy::local, How::fin, connection_->phase(), Cause::operator_shutdown});
@@ -221,7 +221,7 @@ void Http1Exchange::finish(std::span<const Header> trailers) {
 
 /// The response is complete on our side: the handler lets go with it.
 void Http1Exchange::end_response() {
-  if (!close_.wanted && body_open()) note_early_reply();
+  if (!close_.wanted && (body_open() || body_broken())) note_early_reply();
   if (!close_.wanted && connection_->past_lifetime()) end_lifetime();
   r_.response = Response::finished;
   let_go();
