@@ -9,7 +9,7 @@
 
 namespace finack::app {
 
-Engine::Engine(Defaults, route::EngineOptions options) : route::Engine(options) {
+Engine::Engine(Defaults, const route::EngineOptions& options) : route::Engine(options) {
   use(route::request_id(), route::recovery());
 }
 

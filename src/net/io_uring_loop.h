@@ -108,6 +108,10 @@ class IoUringLoop final : public Loop {
   SendResult submit_read(TcpStream& stream, int file, std::uint64_t offset, std::size_t bytes,
                          Buffer chunk);
 
+  /// How often a turn asks for what stands behind the bytes it got.
+  static constexpr int kLooksBehind = 2;
+  void take_completions();
+  bool more_is_due() const;
   void on_completion(const io_uring_cqe& cqe);
   void on_recv(TcpStream& stream, int result, std::uint32_t flags);
   void hold(TcpStream& stream, Buffer chunk);

@@ -46,10 +46,9 @@ Loop::Loop(const Clock& clock, Fd wake_fd)
 Loop::~Loop() = default;
 
 void Loop::post(std::move_only_function<void()> fn) {
-  {
-    const std::lock_guard lock(posted_mutex_);
-    posted_.push_back(std::move(fn));
-  }
+  // Woken under the lock: once `fn` has run, the loop may go, and this thread must be done with it.
+  const std::lock_guard lock(posted_mutex_);
+  posted_.push_back(std::move(fn));
   posted_waiting_.store(true, std::memory_order_release);
   wake();
 }

@@ -189,7 +189,7 @@ const Route& Engine::Table::fallback(RequestState& state) const {
   return not_found;
 }
 
-Engine::Engine(EngineOptions options)
+Engine::Engine(const EngineOptions& options)
     : RouterGroup(*this, "", {}), table_(std::make_unique<Table>(options)) {
   table_->no_route = one([](Context& c) { c.string(404, "404 page not found"); });
   table_->no_method = one([](Context& c) { c.string(405, "405 method not allowed"); });

@@ -15,11 +15,11 @@ namespace finack::app {
 /// Register and set everything first; run() serves until SIGTERM or SIGINT and drains.
 class Engine : public route::Engine {
  public:
-  explicit Engine(route::EngineOptions options = {}) : route::Engine(options) {}
+  explicit Engine(const route::EngineOptions& options = {}) : route::Engine(options) {}
   /// With the middleware most applications want: request ids and recovery. Request lines are not
   /// logged one by one, because endings are; add route::logger() for those.
   struct Defaults {};
-  explicit Engine(Defaults defaults, route::EngineOptions options = {});
+  explicit Engine(Defaults defaults, const route::EngineOptions& options = {});
 
   /// Timeouts and limits of connections; see docs/configuration.md.
   server::Settings& settings() { return settings_; }

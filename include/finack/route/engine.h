@@ -33,7 +33,7 @@ struct EngineOptions {
 /// given.
 class Engine : public RouterGroup, public http::Handler {
  public:
-  explicit Engine(EngineOptions options = {});
+  explicit Engine(const EngineOptions& options = {});
   ~Engine() override;
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
