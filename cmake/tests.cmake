@@ -15,11 +15,10 @@ set(test_launcher "")
 set(test_labels "")
 if(FINACK_SANITIZE)
   set(test_labels sanitizer)
-  set(ubsan_suppressions ${CMAKE_SOURCE_DIR}/tests/support/ubsan.supp)
   list(APPEND test_environment
     "FINACK_SANITIZE=${FINACK_SANITIZE}"
     "ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
-    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:suppressions=${ubsan_suppressions}"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
     "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:history_size=4")
 endif()
 if(FINACK_SANITIZE MATCHES "thread")

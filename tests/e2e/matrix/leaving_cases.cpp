@@ -19,6 +19,7 @@ std::vector<Expected> both(const Row& r) { return {{r, {r}}}; }
 /// The whole request and the RST lie in the kernel before the server looks.
 void request_and_reset_at_once(Stage& stage) {
   Peer& peer = stage.connect();
+  stage.wait_phase("fresh");  // accepted: else the wake-up that accepts sees the first bytes alone
   stage.freeze();
   peer.send(get("/ping"));
   peer.reset();

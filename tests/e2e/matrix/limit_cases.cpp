@@ -1,3 +1,6 @@
+#include <cstdlib>
+#include <string_view>
+
 #include "e2e/matrix/acts.h"
 
 namespace finack::matrix {
@@ -98,6 +101,10 @@ void be_answered_early(Stage& stage, bool finish_body) {
 /// Connects more often than the server has descriptors. Who is shut out says nothing, gets nothing
 /// and is closed; the others are served. Afterwards there is room again.
 void use_up_descriptors(Stage& stage) {
+  // UBSan looks at an object's type through a pipe: without descriptors every object looks broken.
+  const char* sanitizers = std::getenv("FINACK_SANITIZE");
+  if (sanitizers != nullptr && std::string_view(sanitizers).find("undefined") != std::string::npos)
+    throw Skipped("UBSan itself needs descriptors");
   for (int i = 0; i < 36; ++i) stage.connect();
   stage.settle(Millis(1500));
   std::vector<Peer*> kept;

@@ -66,6 +66,7 @@ void chunked_echo(Stage& stage) {
 
 void pipelined_half_close(Stage& stage) {
   Peer& peer = stage.connect();
+  stage.wait_phase("fresh");  // accepted: else the wake-up that accepts sees the first bytes alone
   stage.freeze();
   peer.send(get("/ping") + get("/ping") + get("/ping"));
   peer.finish_sending();
@@ -76,6 +77,7 @@ void pipelined_half_close(Stage& stage) {
 
 void pipelined_close(Stage& stage) {
   Peer& peer = stage.connect();
+  stage.wait_phase("fresh");  // accepted: else the wake-up that accepts sees the first bytes alone
   stage.freeze();
   peer.send(get("/ping") + get("/ping") + get("/ping"));
   peer.close();
