@@ -17,6 +17,7 @@
 
 #include "e2e/matrix/case.h"
 #include "e2e/matrix/metrics_page.h"
+#include "e2e/support/spawn.h"
 
 namespace finack::matrix {
 
@@ -83,14 +84,12 @@ int Stage::run(const std::vector<std::string>& words) {
   std::vector<char*> arguments;
   for (std::string& word : copy) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const pid_t pid = ::fork();
-  if (pid < 0) throw Failure(fmt::format("fork: {}", std::strerror(errno)));
-  if (pid == 0) {
+  const pid_t pid = e2e::spawn([&] {
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
     ::execvp(arguments[0], arguments.data());
-    ::_exit(127);
-  }
+  });
+  if (pid < 0) throw Failure(fmt::format("fork: {}", std::strerror(errno)));
   int status = 0;
   const bool done = e2e::eventually(deadline_.within(Millis(5000)),
                                     [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });

@@ -16,6 +16,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "e2e/support/spawn.h"
+
 namespace finack::e2e {
 namespace {
 
@@ -90,9 +92,8 @@ void DemoServer::start(const DemoOptions& options) {
   arguments.push_back(nullptr);
   const Fd output(::open(stderr_path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (!output) throw Failure(fmt::format("cannot write {}", stderr_path_));
-  pid_ = ::fork();
+  pid_ = spawn([&] { become(arguments.data(), output.get(), options.descriptors); });
   if (pid_ < 0) throw Failure(fmt::format("fork: {}", std::strerror(errno)));
-  if (pid_ == 0) become(arguments.data(), output.get(), options.descriptors);
   pidfd_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!pidfd_) throw Failure(fmt::format("pidfd_open: {}", std::strerror(errno)));
 }

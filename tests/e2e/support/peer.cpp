@@ -14,6 +14,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "e2e/support/spawn.h"
+
 namespace finack::e2e {
 namespace {
 
@@ -274,11 +276,15 @@ void Peer::finish_sending() {
   if (::shutdown(fd(), SHUT_WR) != 0) fail_errno("shutdown");
 }
 
-void Peer::close() { fd_.reset(); }
+void Peer::close() {
+  const std::lock_guard lock(socket_copies());
+  fd_.reset();
+}
 
 void Peer::reset() {
   const linger now{1, 0};
   ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  const std::lock_guard lock(socket_copies());
   fd_.reset();
 }
 
