@@ -198,8 +198,10 @@ const char* HeadParser::parse_fields_one_by_one(const char* p, ByteRange in, std
     if (nothing_seen) head.host = {};
     return parse_fields_one_by_one(p, {in.begin, in.end}, limit, head);
   }
-  if (nothing_seen) [[likely]]
+  if (nothing_seen) [[likely]] {
     p = parse_host_line(p, in, limit, head);
+    if (has(Seen::host) && is_crlf(p)) return p + 2;  // Host alone
+  }
   LineEnds ends(p);
   for (;;) {
     const char* end = ends.find(in);

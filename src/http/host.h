@@ -22,19 +22,29 @@ inline bool are_digits(std::uint32_t word) {
   return (((digits + 0x76767676) | digits) & 0x80808080) == 0;
 }
 
+/// Behind a port of four digits, or of five that begin with 1 to 5 and so are below 60 000, that
+/// begins at `p`; else `p`. Eight bytes can be read.
+[[gnu::always_inline]] inline const char* skip_usual_port(const char* p) {
+  if (!are_digits(load4(p))) return p;
+  if (p[4] == '\r') return p + 4;
+  return scan::is_digit(static_cast<unsigned char>(p[4])) && *p >= '1' && *p <= '5' ? p + 5 : p;
+}
+
 /// The common half of reading a Host line: whether the line at `p` is "Host: " in any case, a name,
-/// perhaps a port of four digits, and CRLF. Returns what lies behind it; nullptr: not so.
+/// perhaps a usual port, and CRLF. Returns what lies behind it, where two bytes more can be read;
+/// nullptr: not so.
 [[gnu::always_inline]] inline const char* try_host_line(const char* p, ByteRange in,
                                                         std::string_view& value) {
-  constexpr std::ptrdiff_t kMinimum = 32;
-  if (in.end - p < kMinimum) [[unlikely]]
+  constexpr std::ptrdiff_t kName = 6;
+  constexpr std::ptrdiff_t kBehind = 10;  // What can follow the name, ":12345\r\n", and two more.
+  if (in.end - p < kName + 16) [[unlikely]]
     return nullptr;
   if ((load4(p) | 0x20202020) != load4("host") || load2(p + 4) != load2(": ")) return nullptr;
-  const char* begin = p + 6;
-  const char* end = scan::skip_short<scan::HostName>(begin, in, 7);
-  if (end == begin) [[unlikely]]
+  const char* begin = p + kName;
+  const char* end = scan::skip_short<scan::HostName>(begin, in, kBehind);
+  if (end == begin || in.end - end < kBehind) [[unlikely]]
     return nullptr;
-  if (*end == ':' && are_digits(load4(end + 1))) end += 5;
+  if (*end == ':') end = skip_usual_port(end + 1);
   if (!is_crlf(end)) [[unlikely]]
     return nullptr;
   value = std::string_view(begin, end);

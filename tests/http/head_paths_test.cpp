@@ -92,6 +92,12 @@ TEST(HeadPaths, ReadHostLines) {
                                       "a:1",
                                       "a:12",
                                       "a:123",
+                                      "a:0080",
+                                      "a:01234",
+                                      "a:12345",
+                                      "a:59999",
+                                      "a:60000",
+                                      "a:1234x",
                                       "a:65535",
                                       "a:65536",
                                       "a:123456",
@@ -115,6 +121,12 @@ TEST(HeadPaths, ReadHostLines) {
         "GET / HTTP/1.1\r\nA: b\r\nHost: " + std::string(host) + "\r\nAccept: */*\r\n\r\n";
     expect_same_both_ways(bytes);
     EXPECT_EQ(verdict(bytes), verdict(later)) << host;
+    // And where nothing follows it, or the head's end is missing.
+    const std::string alone = "GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n";
+    expect_same_both_ways(alone + "\r\n");
+    EXPECT_EQ(verdict(alone + "\r\n"), verdict(later)) << host;
+    expect_same_both_ways(alone);
+    EXPECT_EQ(verdict(alone), verdict(later.substr(0, later.size() - 15))) << host;
   }
 }
 
