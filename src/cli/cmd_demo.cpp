@@ -33,9 +33,8 @@ int demo(int argc, char** argv) {
   options.pool = {.threads = process.blocking_threads, .queue = process.blocking_queue};
   route::Engine engine(options);
   add_demo_routes(engine);
-  RuleBreaker handler(engine);
   app::Service::Parts parts;
-  parts.handler = &handler;
+  parts.handler = &engine;
   parts.name = "finack demo";
   auto service = app::Service::create(settings, process, std::move(parts));
   if (!service) {

@@ -56,25 +56,18 @@ Task<> stream(Context& c) {
 }
 
 /// Promises 100 bytes and sends `sent` of them.
-void promise_hundred(http::Exchange& exchange, std::size_t sent) {
+void promise_hundred(Context& c, std::size_t sent) {
   http::ResponseHead head;
   head.content_type = kPlain;
   head.content_length = 100;
-  if (exchange.start(head)) exchange.write(std::string(sent, 'x'));
-  exchange.finish();
+  if (c.exchange().start(head)) c.exchange().write(std::string(sent, 'x'));
 }
 
-/// Answers while the client is still sending.
-void answer_early(http::Exchange& exchange) {
-  http::ResponseHead head;
-  head.status = 413;
-  head.content_type = kPlain;
-  exchange.respond(head, "not wanted\n");
+/// Answers while the client is still sending: a coroutine starts before the body has come.
+Task<> answer_early(Context& c) {
+  c.string(413, "not wanted\n");
+  co_return;
 }
-
-const http::RouteLabel kShortBody{"/short-body"};
-const http::RouteLabel kOverBody{"/over-body"};
-const http::RouteLabel kUploadEarly{"/upload-early"};
 
 /// What GET /json answers and POST /json takes.
 struct Greeting {
@@ -117,22 +110,9 @@ void add_demo_routes(route::Engine& engine) {
         std::this_thread::sleep_for(std::min<Millis>(wait_of(c, 100), std::chrono::seconds(30)));
         c.string(200, "a pool thread waited\n");
       }));
-}
-
-void RuleBreaker::handle(http::Exchange& exchange) {
-  const std::string_view path = exchange.request().path;
-  if (path == kShortBody.pattern) {
-    exchange.set_route(kShortBody);
-    promise_hundred(exchange, 40);
-  } else if (path == kOverBody.pattern) {
-    exchange.set_route(kOverBody);
-    promise_hundred(exchange, 140);
-  } else if (path == kUploadEarly.pattern) {
-    exchange.set_route(kUploadEarly);
-    answer_early(exchange);
-  } else {
-    engine_.handle(exchange);
-  }
+  engine.get("/short-body", [](Context& c) { promise_hundred(c, 40); });
+  engine.get("/over-body", [](Context& c) { promise_hundred(c, 140); });
+  engine.post("/upload-early", answer_early);
 }
 
 }  // namespace finack::cli

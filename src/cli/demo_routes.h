@@ -4,19 +4,8 @@
 namespace finack::cli {
 
 /// Registers GET /ping /slow?ms= /big?kb= /stream?n=&ms= /panic /abort /no-reply /json /busy?ms=
-/// /blocking?ms= and POST /echo /json.
+/// /blocking?ms= and POST /echo /json; GET /short-body and /over-body, which promise another length
+/// than they send; POST /upload-early, which answers without reading the body.
 void add_demo_routes(route::Engine& engine);
-
-/// The routes that break the rules an engine keeps for its handlers: GET /short-body and /over-body
-/// promise another length than they send, POST /upload-early answers without reading the body.
-/// Everything else goes to `engine`, which outlives this.
-class RuleBreaker final : public http::Handler {
- public:
-  explicit RuleBreaker(route::Engine& engine) : engine_(engine) {}
-  void handle(http::Exchange& exchange) override;
-
- private:
-  route::Engine& engine_;
-};
 
 }  // namespace finack::cli
