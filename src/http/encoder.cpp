@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <string>
 
 #include "http/ascii.h"
 #include "http/field_line.h"
@@ -87,6 +88,38 @@ char* put_other_status_line(char* out, int status, std::string_view reason) {
   if (head.status == 200 && head.reason.empty()) [[likely]]
     return put(out, "HTTP/1.1 200 OK");
   return put_other_status_line(out, head.status, head.reason);
+}
+
+/// Status line and fields up to Content-Type.
+[[gnu::noinline]] char* put_start(char* out, const ResponseHead& head,
+                                  const EncodeContext& context) {
+  char* p = put_status_line(out, head);
+  bool date = !context.date.empty();
+  bool content_type = !head.content_type.empty();
+  for (const Header& field : head.headers) {
+    if (field.name.size() == 4 && equals_lower(field.name, "date")) date = false;
+    if (field.name.size() == 12 && equals_lower(field.name, "content-type")) content_type = false;
+    p = put_field(p, field);
+  }
+  if (date) {
+    p = put(p, "\r\nDate: ");
+    p = put(p, context.date);
+  }
+  if (!context.server.empty()) {
+    p = put(p, "\r\nServer: ");
+    p = put(p, context.server);
+  }
+  if (content_type) {
+    p = put(p, "\r\nContent-Type: ");
+    p = put(p, head.content_type);
+  }
+  return p;
+}
+
+/// Begins as UsualStart says.
+[[gnu::always_inline]] inline bool is_usual(const ResponseHead& head) {
+  return head.status == 200 && head.reason.empty() && head.headers.empty() &&
+         !head.content_type.empty();
 }
 
 [[gnu::always_inline]] inline char* put_framing(char* out, const ResponseHead& head,
@@ -175,26 +208,25 @@ bool valid_trailers(std::span<const Header> trailers) {
          });
 }
 
+void UsualStart::assign(std::string_view date, std::string_view server) {
+  ResponseHead head;
+  head.content_type = "-";
+  EncodeContext context;
+  context.date = date;
+  context.server = server;
+  std::string text(head_size_bound(head, context), '\0');
+  const char* end = put_start(text.data(), head, context) - head.content_type.size();
+  const auto size = static_cast<std::size_t>(end - text.data());
+  size_ = size <= kBytes ? size : 0;
+  std::memcpy(text_.data(), text.data(), size_);
+}
+
 std::size_t encode_head(const ResponseHead& head, const EncodeContext& context, char* out) {
-  char* p = put_status_line(out, head);
-  bool date = !context.date.empty();
-  bool content_type = !head.content_type.empty();
-  for (const Header& field : head.headers) {
-    if (field.name.size() == 4 && equals_lower(field.name, "date")) date = false;
-    if (field.name.size() == 12 && equals_lower(field.name, "content-type")) content_type = false;
-    p = put_field(p, field);
-  }
-  if (date) {
-    p = put(p, "\r\nDate: ");
-    p = put(p, context.date);
-  }
-  if (!context.server.empty()) {
-    p = put(p, "\r\nServer: ");
-    p = put(p, context.server);
-  }
-  if (content_type) {
-    p = put(p, "\r\nContent-Type: ");
-    p = put(p, head.content_type);
+  char* p = out;
+  if (context.usual != nullptr && context.usual->kept() && is_usual(head)) [[likely]] {
+    p = put(context.usual->put(p), head.content_type);
+  } else {
+    p = put_start(p, head, context);
   }
   p = put_framing(p, head, context);
   p = put_connection(p, context);

@@ -1,12 +1,34 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
 #include "finack/http/exchange.h"
 
 namespace finack::http {
+
+/// What most heads begin with, made once a second: "HTTP/1.1 200 OK", Date, Server, and the name of
+/// Content-Type. Copied whole, whatever its size.
+class UsualStart {
+ public:
+  static constexpr std::size_t kBytes = 96;
+
+  /// As EncodeContext::date and ::server. One too long for it is not kept.
+  void assign(std::string_view date, std::string_view server);
+  bool kept() const { return size_ != 0; }
+  /// Writes kBytes; returns what lies behind those that count.
+  [[gnu::always_inline]] char* put(char* out) const {
+    std::memcpy(out, text_.data(), kBytes);
+    return out + size_;
+  }
+
+ private:
+  std::array<char, kBytes> text_{};
+  std::size_t size_ = 0;
+};
 
 /// What the connection decides about a response's framing, beside what the handler asked for.
 struct EncodeContext {
@@ -19,6 +41,7 @@ struct EncodeContext {
   std::string_view keep_alive;  ///< Value of the Keep-Alive header, "" for none.
   std::string_view server;      ///< Value of the Server header, "" for none; must be valid().
   std::string_view date;        ///< IMF-fixdate, 29 bytes, cached per second by the caller.
+  const UsualStart* usual = nullptr;  ///< Of the same date and server; nullptr: none.
 };
 
 /// True for 1xx, 204 and 304: no body and no framing header (RFC 9110 6.4.1, RFC 9112 6.3).

@@ -109,6 +109,7 @@ bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::ui
   }
   context.date = worker_.date();
   context.server = worker_.settings().server_header;
+  context.usual = &worker_.usual_start();
   if (r_.head_method) r_.out = Out::no_body;
   if (r_.out == Out::no_body) body = {};
   r_.response_begin = outbox_.queued();

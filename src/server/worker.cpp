@@ -238,21 +238,18 @@ void Worker::give_back(Http1Exchange* exchange) {
 
 // ---- Cached texts ----
 
-std::string_view Worker::date() {
+void Worker::renew_date() {
   const Instant now = loop_->now();
-  if (now >= date_until_) {
-    const Clock& clock = loop_->clock();
-    wall_offset_ = clock.wall().time_since_epoch() - clock.now().time_since_epoch();
-    const auto since_epoch = wall(now).time_since_epoch();
-    const auto second = std::chrono::floor<std::chrono::seconds>(since_epoch);
-    http::format_date(second.count(), date_);
-    date_until_ = now + (second + std::chrono::seconds(1) - since_epoch);
-  }
-  return {date_, 29};
+  const Clock& clock = loop_->clock();
+  wall_offset_ = clock.wall().time_since_epoch() - clock.now().time_since_epoch();
+  const auto since_epoch = wall(now).time_since_epoch();
+  const auto second = std::chrono::floor<std::chrono::seconds>(since_epoch);
+  http::format_date(second.count(), date_);
+  date_until_ = now + (second + std::chrono::seconds(1) - since_epoch);
+  usual_start_.assign({date_, 29}, settings_.server_header);
 }
 
-std::string_view Worker::keep_alive(std::uint32_t left) {
-  if (left == 0 || keep_alive_.empty()) return keep_alive_;
+std::string_view Worker::keep_alive_with(std::uint32_t left) {
   keep_alive_scratch_.clear();
   fmt::format_to(std::back_inserter(keep_alive_scratch_), "{}, max={}", keep_alive_, left);
   return keep_alive_scratch_;

@@ -10,6 +10,7 @@
 #include "finack/http/exchange.h"
 #include "finack/record/ledger.h"
 #include "finack/server/settings.h"
+#include "http/encoder.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "server/admission.h"
@@ -72,9 +73,16 @@ class Worker {
   std::uint32_t index() const { return index_; }
   std::uint32_t boot() const { return boot_; }
   bool draining() const { return draining_; }
-  std::string_view date();
+  std::string_view date() {
+    if (loop_->now() >= date_until_) renew_date();
+    return {date_, 29};
+  }
+  /// With the current date(), which was asked for in this turn.
+  const http::UsualStart& usual_start() const { return usual_start_; }
   /// Value of the Keep-Alive header with `left` requests to go; "" when switched off.
-  std::string_view keep_alive(std::uint32_t left);
+  std::string_view keep_alive(std::uint32_t left) {
+    return left == 0 || keep_alive_.empty() ? keep_alive_ : keep_alive_with(left);
+  }
   const net::ListenSockets& listener(std::uint8_t index) const { return *sockets_[index]; }
   void mark_running(const http::RouteLabel* route) {
     running_route_.store(route, std::memory_order_release);
@@ -100,6 +108,8 @@ class Worker {
   void accepted(std::uint8_t listener, Fd fd, const Address& peer);
   void refused(std::uint8_t listener, const Address& peer, const Verdict& verdict, int error,
                const char* limit);
+  void renew_date();
+  std::string_view keep_alive_with(std::uint32_t left);
   bool evict_one();
   void begin_drain();
   void retire_idle();
@@ -129,6 +139,7 @@ class Worker {
   Nanos wall_offset_{0};
   Instant date_until_{};
   char date_[32] = {};
+  http::UsualStart usual_start_;
   std::string keep_alive_;
   std::string keep_alive_scratch_;
   bool draining_ = false;

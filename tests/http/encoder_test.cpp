@@ -45,6 +45,32 @@ TEST(Encoder, WritesTheUsualHead) {
             "Content-Length: 13\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n");
 }
 
+TEST(Encoder, WritesTheSameWithAUsualStart) {
+  const std::string long_server(60, 's');
+  const std::array<Header, 1> date{Header{"Date", "mine"}};
+  for (const std::string_view server : {""sv, "finack"sv, std::string_view(long_server)}) {
+    EncodeContext context = length_context(13);
+    context.date = "Tue, 24 Nov 2026 06:51:21 GMT";
+    context.server = server;
+    UsualStart usual;
+    usual.assign(context.date, context.server);
+    EXPECT_EQ(usual.kept(), server.size() < 60);
+    for (const int status : {200, 404}) {
+      for (const std::string_view type : {""sv, "a/b"sv, "text/plain; charset=utf-8"sv}) {
+        ResponseHead head = with_status(status);
+        head.content_type = type;
+        for (const bool with_date : {false, true}) {
+          if (with_date) head.headers = date;
+          context.usual = nullptr;
+          const std::string plain = encode(head, context);
+          context.usual = &usual;
+          EXPECT_EQ(encode(head, context), plain);
+        }
+      }
+    }
+  }
+}
+
 TEST(Encoder, FramesAsTheStatusAllows) {
   EXPECT_EQ(encode(with_status(200), length_context(0)),
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
