@@ -37,7 +37,9 @@ class Buffer {
     }
     return *this;
   }
-  ~Buffer() { release(); }
+  ~Buffer() {
+    if (block_ != nullptr) give_back();
+  }
 
   explicit operator bool() const { return block_ != nullptr; }
   std::size_t size() const { return end_ - begin_; }
@@ -59,6 +61,8 @@ class Buffer {
   inline void release();
 
  private:
+  void give_back();
+
   BufferBlock* block_ = nullptr;
   std::uint32_t begin_ = 0;
   std::uint32_t end_ = 0;
@@ -122,11 +126,13 @@ class BufferPool {
   std::vector<std::unique_ptr<BufferBlock[]>> headers_;
 };
 
-inline void Buffer::release() {
-  if (block_ != nullptr) {
-    BufferBlock* block = std::exchange(block_, nullptr);
-    block->pool->give_back(block);
-  }
+inline void Buffer::give_back() {
+  BufferBlock* block = std::exchange(block_, nullptr);
+  block->pool->give_back(block);
+}
+
+[[gnu::always_inline]] inline void Buffer::release() {
+  if (block_ != nullptr) give_back();
   begin_ = end_ = 0;
 }
 

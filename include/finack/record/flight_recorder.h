@@ -85,7 +85,9 @@ class FlightRecorder {
     const std::uint32_t tag = static_cast<std::uint32_t>(kind) << kKindShift;
     std::uint32_t& newest = events_[state_ & kPositionMask];
     const std::uint64_t sum = (newest & ((1U << kByteBits) - 1)) + n;
-    if (newest >> kByteBits == tag >> kByteBits && sum >> kByteBits == 0) {
+    if (newest >> kKindShift != tag >> kKindShift && n >> kByteBits == 0) {
+      push(tag | static_cast<std::uint32_t>(n));
+    } else if (newest >> kByteBits == tag >> kByteBits && sum >> kByteBits == 0) {
       newest = tag | static_cast<std::uint32_t>(sum);
     } else {
       note_many_bytes(tag, n);
