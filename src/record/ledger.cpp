@@ -56,6 +56,17 @@ void Ledger::finish(RequestEntry&& entry, const RequestRecord& record) {
   if (wants(record)) write(record);
 }
 
+void Ledger::finish_completed(CompletedRun& run) {
+  const std::uint64_t n = std::exchange(run.count_, 0);
+  counters_.requests.ended.add(n);
+  if (options_.recording && n != 0) {
+    completed_->add(n);
+    count_request(run.duration_, run.time_to_first_byte_, run.bytes_in_, run.bytes_out_,
+                  run.status_, n);
+  }
+  run.bytes_in_ = run.bytes_out_ = 0;
+}
+
 bool Ledger::wants(const RequestRecord& record) {
   if (options_.ring == nullptr) return false;
   if (!is_ok(record.ending.cause)) return true;

@@ -254,7 +254,8 @@ void Http1Exchange::settle_orphan() {
       finding.duration = after;
       worker_.ledger().find(finding);
     }
-    AnsweredRequest request = describe();
+    AnsweredRequest request;
+    describe(request);
     settle(request, ending, now);
   }
 }

@@ -198,13 +198,13 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void file_answer();
   void settle_current(Instant now);
   void settle(AnsweredRequest& answered, const record::Ending& ending, Instant now);
-  void settle_handed(AnsweredRequest& answered, Instant now);
-  void settle_completed(AnsweredRequest& answered);
+  void settle_taken(Instant now);
+  void settle_completed(AnsweredRequest& answered, record::CompletedRun& run);
   void settle_wanted(AnsweredRequest& answered, const record::Ending& ending, Instant now);
   record::Ending ending_of(const AnsweredRequest& answered, std::uint64_t acked_to,
                            bool asked) const;
   record::Ending own_ending(const record::Ending& ending, std::uint64_t acked_to) const;
-  AnsweredRequest describe();
+  void describe(AnsweredRequest& request);
   void reset_request();
 
   Worker& worker_;

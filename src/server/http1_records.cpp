@@ -39,9 +39,8 @@ std::uint64_t Http1Exchange::current_response_bytes() const {
   return answered_.empty() ? 0 : answered_.back().end - answered_.back().begin;
 }
 
-/// Takes what the records need of the request in progress.
-AnsweredRequest Http1Exchange::describe() {
-  AnsweredRequest request;
+/// Takes what the records need of the request in progress into `request`, which is new.
+void Http1Exchange::describe(AnsweredRequest& request) {
   request.entry = std::move(entry_);
   request.started = r_.times.head_started;
   request.first_byte = r_.times.response_started;
@@ -63,13 +62,12 @@ AnsweredRequest Http1Exchange::describe() {
         r_.has_evidence ? evidence_ : record::Evidence{}, std::exchange(exception_, {}),
         std::exchange(request_id_, {}));
   }
-  return request;
 }
 
 /// Puts the answered request behind the others, to make room for the next.
 void Http1Exchange::file_answer() {
   if (r_.stage != Stage::answered) return;
-  answered_.push_back(describe());
+  describe(answered_.emplace_back());
   reset_request();
 }
 
@@ -84,26 +82,40 @@ void Http1Exchange::on_handed(Instant now) {
     settle_current(now);
   } else {
     file_answer();
-    std::size_t settled = 0;
-    for (AnsweredRequest& request : answered_) {
-      if (request.first_byte == Instant{} && sent > request.begin) request.first_byte = now;
-      if (request.end > sent) break;
-      if (request.handed == Instant{}) request.handed = now;
-      if (close_.wanted && !busy() && &request == &answered_.back()) break;
-      if (handed_.size() < kHandedKept) handed_.push_back({request.end, request.number});
-      settle_handed(request, now);
-      ++settled;
-    }
-    answered_.erase(answered_.begin(), answered_.begin() + static_cast<std::ptrdiff_t>(settled));
+    settle_taken(now);
   }
   if (outbox_.empty()) r_.times.response_owed = now;
   if (write_ready_ && writer_may_go_on()) wake(write_ready_);
 }
 
+/// Settles what the kernel has taken whole of the answers that are filed.
+void Http1Exchange::settle_taken(Instant now) {
+  const std::uint64_t sent = outbox_.sent();
+  record::CompletedRun run;
+  std::size_t settled = 0;
+  for (AnsweredRequest& request : answered_) {
+    if (request.first_byte == Instant{} && sent > request.begin) request.first_byte = now;
+    if (request.end > sent) break;
+    if (request.handed == Instant{}) request.handed = now;
+    if (close_.wanted && !busy() && &request == &answered_.back()) break;
+    if (handed_.size() < kHandedKept) handed_.push_back({request.end, request.number});
+    if (request.verdict || worker_.ledger().wants_completed()) {
+      settle_wanted(request, ending_of(request, request.end, false), now);
+    } else {
+      settle_completed(request, run);
+    }
+    ++settled;
+  }
+  worker_.ledger().finish_completed(run);
+  if (settled == answered_.size()) return answered_.clear();
+  answered_.erase(answered_.begin(), answered_.begin() + static_cast<std::ptrdiff_t>(settled));
+}
+
 /// The usual request: answered, taken whole, and nothing to say about it.
 void Http1Exchange::settle_current(Instant now) {
   if (r_.verdict || worker_.ledger().wants_completed()) {
-    AnsweredRequest request = describe();
+    AnsweredRequest request;
+    describe(request);
     request.handed = now;
     settle_wanted(request, ending_of(request, request.end, false), now);
   } else {
@@ -140,26 +152,23 @@ record::Ending Http1Exchange::ending_of(const AnsweredRequest& request, std::uin
   return ending;
 }
 
-/// The kernel took all of it, and the connection goes on.
-void Http1Exchange::settle_handed(AnsweredRequest& request, Instant now) {
-  if (request.verdict || worker_.ledger().wants_completed())
-    return settle_wanted(request, ending_of(request, request.end, false), now);
-  settle_completed(request);
-}
-
 /// Nobody wants a record of it: the counters are all.
-void Http1Exchange::settle_completed(AnsweredRequest& request) {
+void Http1Exchange::settle_completed(AnsweredRequest& request, record::CompletedRun& run) {
   const std::uint64_t bytes_out = request.end - request.begin;
   if (connection_ != nullptr) connection_->note_response_bytes(bytes_out);
-  worker_.ledger().finish_completed(std::move(request.entry), request.handed - request.started,
-                                    request.first_byte - request.started, request.body_in,
-                                    bytes_out, request.status);
+  const Nanos duration = request.handed - request.started;
+  const Nanos first_byte = request.first_byte - request.started;
+  if (!run.fits(duration, first_byte, request.status)) worker_.ledger().finish_completed(run);
+  run.add(std::move(request.entry), duration, first_byte, request.body_in, bytes_out,
+          request.status);
 }
 
 void Http1Exchange::settle(AnsweredRequest& request, const record::Ending& ending, Instant now) {
   if (ending.cause != Cause::ok_completed || worker_.ledger().wants_completed())
     return settle_wanted(request, ending, now);
-  settle_completed(request);
+  record::CompletedRun run;
+  settle_completed(request, run);
+  worker_.ledger().finish_completed(run);
 }
 
 void Http1Exchange::settle_wanted(AnsweredRequest& request, const record::Ending& ending,
@@ -218,7 +227,8 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
   if (entry_) {
     left_ = own_ending(ending, acked_to);
     if (!handler_running()) {
-      AnsweredRequest request = describe();
+      AnsweredRequest request;
+    describe(request);
       settle(request, *left_, now);
     }
   }

@@ -48,15 +48,15 @@ class Histogram {
   static constexpr std::size_t kBuckets = kBounds + 1;
   static constexpr Nanos bound(std::size_t i) { return Nanos(std::int64_t{128'000} << i); }
 
-  void add(Nanos value) {
+  void add(Nanos value, std::uint64_t n = 1) {
     const std::uint64_t ns = value.count() < 0 ? 0 : static_cast<std::uint64_t>(value.count());
     if (ns <= 128'000) {
-      buckets_[0].add();  // Where nearly every request of a healthy server belongs.
+      buckets_[0].add(n);  // Where nearly every request of a healthy server belongs.
     } else {
       const auto bucket = static_cast<std::size_t>(std::bit_width((ns - 1) / 128'000));
-      buckets_[std::min(bucket, kBounds)].add();
+      buckets_[std::min(bucket, kBounds)].add(n);
     }
-    sum_ns_.add(ns);
+    sum_ns_.add(ns * n);
   }
   /// Not cumulative; the last one is +inf.
   std::uint64_t bucket(std::size_t i) const { return buckets_[i].get(); }
@@ -141,12 +141,12 @@ struct Counters {
   Count exceptions;       ///< Requests whose handler threw, whatever ended them.
 
   void timer_fired(TimerKind timer) { timer_fires[static_cast<std::size_t>(timer)].add(); }
-  /// A response head of this status; also the interim ones.
-  void response(unsigned status) {
+  /// `n` response heads of this status; also the interim ones.
+  void response(unsigned status, std::uint64_t n = 1) {
     if (status - 200 < 100) {
-      responses[1].add();
+      responses[1].add(n);
     } else if (status >= 100 && status < 600) {
-      responses[status / 100 - 1].add();
+      responses[status / 100 - 1].add(n);
     }
   }
 };

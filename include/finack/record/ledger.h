@@ -27,10 +27,48 @@ class Entry {
 
  private:
   friend class Ledger;
+  friend class CompletedRun;
   bool open_ = false;
 };
 using ConnectionEntry = Entry<struct ConnectionTag>;
 using RequestEntry = Entry<struct RequestTag>;
+
+/// Open entries of requests that completed with the same times and status, to be counted at once;
+/// for them it is what Entry is for one.
+class CompletedRun {
+ public:
+  CompletedRun() = default;
+  CompletedRun(const CompletedRun&) = delete;
+  CompletedRun& operator=(const CompletedRun&) = delete;
+  ~CompletedRun() { assert(count_ == 0 && "entries were dropped without their ending"); }
+
+  /// False: what is in it is to be finished first.
+  bool fits(Nanos duration, Nanos time_to_first_byte, std::uint16_t status) const {
+    return count_ == 0 || (duration == duration_ && time_to_first_byte == time_to_first_byte_ &&
+                           status == status_);
+  }
+  /// Only where it fits().
+  void add(RequestEntry&& entry, Nanos duration, Nanos time_to_first_byte, std::uint64_t bytes_in,
+           std::uint64_t bytes_out, std::uint16_t status) {
+    assert(entry.open_ && "a request ends once");
+    entry.open_ = false;
+    ++count_;
+    duration_ = duration;
+    time_to_first_byte_ = time_to_first_byte;
+    bytes_in_ += bytes_in;
+    bytes_out_ += bytes_out;
+    status_ = status;
+  }
+
+ private:
+  friend class Ledger;
+  std::uint64_t count_ = 0;
+  std::uint64_t bytes_in_ = 0;
+  std::uint64_t bytes_out_ = 0;
+  Nanos duration_{0};
+  Nanos time_to_first_byte_{0};
+  std::uint16_t status_ = 0;
+};
 
 enum class RecordRequests : std::uint8_t { abnormal, all, sampled };
 
@@ -67,6 +105,8 @@ class Ledger {
   bool wants_completed();
   void finish_completed(RequestEntry&& entry, Nanos duration, Nanos time_to_first_byte,
                         std::uint64_t bytes_in, std::uint64_t bytes_out, std::uint16_t status);
+  /// The same for a run of them, which is empty afterwards.
+  void finish_completed(CompletedRun& run);
   void find(const FindingRecord& finding);
 
   /// Moves one connection between phases in the live-by-phase gauges.
@@ -80,7 +120,7 @@ class Ledger {
  private:
   void count_ending(Book& book, Role role, Purpose purpose, const Ending& ending);
   void count_request(Nanos duration, Nanos time_to_first_byte, std::uint64_t bytes_in,
-                     std::uint64_t bytes_out, std::uint16_t status);
+                     std::uint64_t bytes_out, std::uint16_t status, std::uint64_t n = 1);
   bool wants_sample();
   bool wants(const RequestRecord& record);
   template <class Record>
@@ -107,12 +147,13 @@ inline bool Ledger::wants_completed() {
 }
 
 inline void Ledger::count_request(Nanos duration, Nanos time_to_first_byte, std::uint64_t bytes_in,
-                                  std::uint64_t bytes_out, std::uint16_t status) {
-  counters_.request_duration.add(duration);
-  if (time_to_first_byte >= Nanos(0)) counters_.time_to_first_byte.add(time_to_first_byte);
+                                  std::uint64_t bytes_out, std::uint16_t status,
+                                  std::uint64_t n) {
+  counters_.request_duration.add(duration, n);
+  if (time_to_first_byte >= Nanos(0)) counters_.time_to_first_byte.add(time_to_first_byte, n);
   if (bytes_in != 0) counters_.requests.bytes_in.add(bytes_in);
   counters_.requests.bytes_out.add(bytes_out);
-  counters_.response(status);
+  counters_.response(status, n);
 }
 
 inline void Ledger::finish_completed(RequestEntry&& entry, Nanos duration, Nanos time_to_first_byte,
