@@ -43,6 +43,7 @@ template <std::size_t Size>
 
 // Each line is written behind the one before: CRLF, then the line. Heads end with kHeadEnd.
 constexpr char kHeadEnd[] = "\r\n\r\n";
+constexpr char kLengthName[] = "\r\nContent-Length: ";
 
 char* put_field(char* out, const Header& field) {
   out = put(out, "\r\n");
@@ -91,8 +92,7 @@ char* put_other_status_line(char* out, int status, std::string_view reason) {
 }
 
 /// Status line and fields up to Content-Type.
-[[gnu::noinline]] char* put_start(char* out, const ResponseHead& head,
-                                  const EncodeContext& context) {
+char* put_start(char* out, const ResponseHead& head, const EncodeContext& context) {
   char* p = put_status_line(out, head);
   bool date = !context.date.empty();
   bool content_type = !head.content_type.empty();
@@ -116,12 +116,6 @@ char* put_other_status_line(char* out, int status, std::string_view reason) {
   return p;
 }
 
-/// Begins as UsualStart says.
-[[gnu::always_inline]] inline bool is_usual(const ResponseHead& head) {
-  return head.status == 200 && head.reason.empty() && head.headers.empty() &&
-         !head.content_type.empty();
-}
-
 [[gnu::always_inline]] inline char* put_framing(char* out, const ResponseHead& head,
                                                 const EncodeContext& context) {
   if (is_bodiless(head.status)) [[unlikely]]
@@ -131,11 +125,11 @@ char* put_other_status_line(char* out, int status, std::string_view reason) {
   // RFC 9110 15.3.6: a 205 has no content and must say so.
   const bool reset_content = head.status == 205;
   if (!context.has_length && !reset_content) return out;
-  out = put(out, "\r\nContent-Length: ");
+  out = put(out, kLengthName);
   return put_decimal(out, reset_content ? 0 : context.length);
 }
 
-[[gnu::always_inline]] inline char* put_connection(char* out, const EncodeContext& context) {
+inline char* put_connection(char* out, const EncodeContext& context) {
   if (context.close) return put(out, "\r\nConnection: close");
   if (!context.keep_alive.empty()) {
     // RFC 9110 7.6.1: who sends Keep-Alive names it in Connection.
@@ -143,6 +137,11 @@ char* put_other_status_line(char* out, int status, std::string_view reason) {
     return put(out, context.keep_alive);
   }
   return context.minor == 0 ? put(out, "\r\nConnection: keep-alive") : out;
+}
+
+/// What lies behind the framing.
+char* put_end(char* out, const EncodeContext& context) {
+  return put(put_connection(out, context), kHeadEnd);
 }
 
 [[gnu::noinline]] bool is_any_value(std::string_view value) {
@@ -208,30 +207,41 @@ bool valid_trailers(std::span<const Header> trailers) {
          });
 }
 
-void UsualStart::assign(std::string_view date, std::string_view server) {
+std::size_t encode_head(const ResponseHead& head, const EncodeContext& context, char* out) {
+  char* p = put_start(out, head, context);
+  p = put_framing(p, head, context);
+  p = put_end(p, context);
+  return static_cast<std::size_t>(p - out);
+}
+
+void UsualHead::assign(std::string_view date, std::string_view server,
+                       std::string_view keep_alive) {
   ResponseHead head;
   head.content_type = "-";
   EncodeContext context;
   context.date = date;
   context.server = server;
+  context.keep_alive = keep_alive;
   std::string text(head_size_bound(head, context), '\0');
-  const char* end = put_start(text.data(), head, context) - head.content_type.size();
-  const auto size = static_cast<std::size_t>(end - text.data());
-  size_ = size <= kBytes ? size : 0;
-  std::memcpy(text_.data(), text.data(), size_);
+  const auto size = [&text](const char* end) {
+    return static_cast<std::size_t>(end - text.data());
+  };
+  start_size_ = size(put_start(text.data(), head, context)) - head.content_type.size();
+  const bool start_fits = start_size_ <= start_.size();
+  if (start_fits) std::memcpy(start_.data(), text.data(), start_size_);
+  end_size_ = size(put_end(text.data(), context));
+  const bool end_fits = end_size_ <= end_.size();
+  if (end_fits) std::memcpy(end_.data(), text.data(), end_size_);
+  if (!start_fits || !end_fits) start_size_ = 0;
 }
 
-std::size_t encode_head(const ResponseHead& head, const EncodeContext& context, char* out) {
-  char* p = out;
-  if (context.usual != nullptr && context.usual->kept() && is_usual(head)) [[likely]] {
-    p = put(context.usual->put(p), head.content_type);
-  } else {
-    p = put_start(p, head, context);
-  }
-  p = put_framing(p, head, context);
-  p = put_connection(p, context);
-  p = put(p, kHeadEnd);
-  return static_cast<std::size_t>(p - out);
+char* UsualHead::encode(std::string_view content_type, std::uint64_t length, char* out) const {
+  // Blocks of a known size, whatever part of them counts: what comes next is written over the rest.
+  std::memcpy(out, start_.data(), sizeof start_);
+  out = put(out + start_size_, content_type);
+  out = put_decimal(put(out, kLengthName), length);
+  std::memcpy(out, end_.data(), sizeof end_);
+  return out + end_size_;
 }
 
 std::size_t interim_size_bound(std::span<const Header> headers) {

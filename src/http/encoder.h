@@ -2,33 +2,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string_view>
 
 #include "finack/http/exchange.h"
 
 namespace finack::http {
-
-/// What most heads begin with, made once a second: "HTTP/1.1 200 OK", Date, Server, and the name of
-/// Content-Type. Copied whole, whatever its size.
-class UsualStart {
- public:
-  static constexpr std::size_t kBytes = 96;
-
-  /// As EncodeContext::date and ::server. One too long for it is not kept.
-  void assign(std::string_view date, std::string_view server);
-  bool kept() const { return size_ != 0; }
-  /// Writes kBytes; returns what lies behind those that count.
-  [[gnu::always_inline]] char* put(char* out) const {
-    std::memcpy(out, text_.data(), kBytes);
-    return out + size_;
-  }
-
- private:
-  std::array<char, kBytes> text_{};
-  std::size_t size_ = 0;
-};
 
 /// What the connection decides about a response's framing, beside what the handler asked for.
 struct EncodeContext {
@@ -41,7 +20,6 @@ struct EncodeContext {
   std::string_view keep_alive;  ///< Value of the Keep-Alive header, "" for none.
   std::string_view server;      ///< Value of the Server header, "" for none; must be valid().
   std::string_view date;        ///< IMF-fixdate, 29 bytes, cached per second by the caller.
-  const UsualStart* usual = nullptr;  ///< Of the same date and server; nullptr: none.
 };
 
 /// True for 1xx, 204 and 304: no body and no framing header (RFC 9110 6.4.1, RFC 9112 6.3).
@@ -69,6 +47,30 @@ bool valid_trailers(std::span<const Header> trailers);
 /// is HTTP/1.1 whatever the request's was (RFC 9110 6.2); Transfer-Encoding is never sent to
 /// HTTP/1.0.
 std::size_t encode_head(const ResponseHead& head, const EncodeContext& context, char* out);
+
+/// The heads that nearly all answers have: 200, of a known length and type, nothing else, on a
+/// connection that goes on. All but the type and the length is made once a second and copied in two
+/// blocks.
+class UsualHead {
+ public:
+  /// As in EncodeContext. What does not fit the blocks leaves it unset.
+  void assign(std::string_view date, std::string_view server, std::string_view keep_alive);
+  /// Whether encode() is what encode_head() would write; never where it is unset.
+  [[gnu::always_inline]] bool fits(const ResponseHead& head) const {
+    return start_size_ != 0 && head.status == 200 && head.reason.empty() && head.headers.empty() &&
+           !head.content_type.empty();
+  }
+  /// Upper bound of the bytes that encode writes, beside the type.
+  static constexpr std::size_t kSizeBound = 256;
+  /// Writes a valid() head and returns what lies behind it.
+  char* encode(std::string_view content_type, std::uint64_t length, char* out) const;
+
+ private:
+  std::array<char, 96> start_{};  ///< Up to the type.
+  std::array<char, 64> end_{};    ///< Behind the length.
+  std::size_t start_size_ = 0;
+  std::size_t end_size_ = 0;
+};
 
 /// Upper bound of the bytes that encode_interim writes.
 std::size_t interim_size_bound(std::span<const Header> headers);

@@ -69,7 +69,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   bool handler_running() const {
     return r_.stage == Stage::handling || r_.stage == Stage::detached;
   }
-  bool body_open() const;  ///< The framed end of the request has not been received.
+  /// The framed end of the request has not been received.
+  bool body_open() const { return body_unread() && body_missing(); }
   /// What came of the body breaks a rule of framing, and nobody has read that far.
   bool body_broken() const { return r_.body == Body::chunked && look_ahead().broken; }
   bool begun() const { return r_.stage != Stage::head || parser_.begun(); }
@@ -169,6 +170,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::BodyRead read_length();
   http::BodyRead read_chunked();
   void consume_returned();
+  bool body_missing() const;
   // Handlers.
   void start_handlers();
   void end_cut_request();
@@ -185,10 +187,18 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   // Output.
   bool begin_response(const http::ResponseHead& head, bool whole, std::uint64_t length,
                       std::string_view body);
+  /// Where a head was written: `used` bytes from `begin`, not yet committed.
+  struct Room {
+    char* begin;
+    std::size_t used;
+  };
+  Room put_head(const http::ResponseHead& head, std::uint64_t length, std::size_t more);
+  Room put_other_head(const http::ResponseHead& head, std::uint64_t length, std::size_t more);
   void decide_close(const http::ResponseHead& head, bool whole);
   void note_early_reply();
   void end_lifetime();
-  void end_response();
+  void end_stream();
+  void finish_response();
   void misuse();
   void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);

@@ -141,8 +141,9 @@ void Http1Exchange::note_body_progress(record::Evidence& evidence) const {
 
 // ---- Bodies ----
 
-bool Http1Exchange::body_open() const {
-  if (!body_unread() || r_.stage == Stage::head || r_.stage == Stage::answered) return false;
+/// Whether the end of a body that nobody has read yet has not come.
+bool Http1Exchange::body_missing() const {
+  if (r_.stage == Stage::head || r_.stage == Stage::answered) return false;
   if (r_.body == Body::length) return inbox_.bytes() - r_.returned < r_.body_left;
   return look_ahead().open;
 }

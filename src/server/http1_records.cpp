@@ -228,7 +228,7 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
     left_ = own_ending(ending, acked_to);
     if (!handler_running()) {
       AnsweredRequest request;
-    describe(request);
+      describe(request);
       settle(request, *left_, now);
     }
   }

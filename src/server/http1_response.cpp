@@ -80,6 +80,36 @@ bool Http1Exchange::writer_may_go_on() const {
   return outbox_.bytes() <= worker_.settings().limits.write_buffer_bytes / 2;
 }
 
+/// Writes the head where the outbox has room for it and for `more` bytes.
+Http1Exchange::Room Http1Exchange::put_head(const ResponseHead& head, std::uint64_t length,
+                                            std::size_t more) {
+  const http::UsualHead& usual = worker_.usual_head();
+  if (r_.out != Out::length || close_.wanted || head_.minor == 0 || !usual.fits(head)) [[unlikely]]
+    return put_other_head(head, length, more);
+  char* out = outbox_.reserve(http::UsualHead::kSizeBound + head.content_type.size() + more);
+  const char* end = usual.encode(head.content_type, length, out);
+  return {out, static_cast<std::size_t>(end - out)};
+}
+
+Http1Exchange::Room Http1Exchange::put_other_head(const ResponseHead& head, std::uint64_t length,
+                                                  std::size_t more) {
+  http::EncodeContext context;
+  context.minor = head_.minor;
+  context.head_request = r_.head_method;
+  context.close = close_.wanted;
+  context.chunked = r_.out == Out::chunked;
+  context.has_length = r_.out == Out::length;
+  context.length = length;
+  if (!close_.wanted) {
+    const std::uint32_t most = worker_.settings().limits.requests_per_connection;
+    context.keep_alive = worker_.keep_alive(most == 0 ? 0 : most - number_);
+  }
+  context.date = worker_.date();
+  context.server = worker_.settings().server_header;
+  char* out = outbox_.reserve(http::head_size_bound(head, context) + more);
+  return {out, http::encode_head(head, context, out)};
+}
+
 /// Writes the head. `whole`: the body follows at once and is `length` bytes. False: refused.
 bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::uint64_t length,
                                    std::string_view body) {
@@ -96,33 +126,14 @@ bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::ui
     r_.verdict = Verdict{EndedBy::local, How::reply, connection_->phase(), head.cause};
   if (!head.exception.empty()) exception_ = head.exception.substr(0, 256);
 
-  http::EncodeContext context;
-  context.minor = head_.minor;
-  context.head_request = r_.head_method;
-  context.close = close_.wanted;
-  context.chunked = r_.out == Out::chunked;
-  context.has_length = has_length && !no_body;
-  context.length = promised;
-  if (!close_.wanted) {
-    const std::uint32_t most = worker_.settings().limits.requests_per_connection;
-    context.keep_alive = worker_.keep_alive(most == 0 ? 0 : most - number_);
-  }
-  context.date = worker_.date();
-  context.server = worker_.settings().server_header;
-  context.usual = &worker_.usual_start();
+  const Room room = put_head(head, promised, body.size());
   if (r_.head_method) r_.out = Out::no_body;
   if (r_.out == Out::no_body) body = {};
   r_.response_begin = outbox_.queued();
-  r_.response_left = r_.out == Out::length ? promised : 0;
+  r_.response_left = (r_.out == Out::length ? promised : 0) - body.size();
   r_.status = static_cast<std::uint16_t>(head.status);
-  char* out = outbox_.reserve(http::head_size_bound(head, context) + body.size());
-  std::size_t n = http::encode_head(head, context, out);
-  if (!body.empty()) {
-    std::memcpy(out + n, body.data(), body.size());
-    n += body.size();
-    r_.response_left -= body.size();
-  }
-  outbox_.commit(n);
+  if (!body.empty()) std::memcpy(room.begin + room.used, body.data(), body.size());
+  outbox_.commit(room.used + body.size());
   r_.response = Response::started;
   r_.times.response_owed = worker_.loop().now();
   flush_ = true;
@@ -141,7 +152,7 @@ bool Http1Exchange::respond(const ResponseHead& head, std::string_view body) {
     outbox_.append(body);
     r_.response_left = 0;
   }
-  end_response();
+  finish_response();
   return true;
 }
 
@@ -151,7 +162,7 @@ bool Http1Exchange::respond_owned(const ResponseHead& head, std::string&& body) 
   if (!begin_response(head, true, body.size(), {})) return false;
   if (r_.out == Out::length) outbox_.append_owned(std::move(body));
   r_.response_left = 0;
-  end_response();
+  finish_response();
   return true;
 }
 
@@ -162,7 +173,7 @@ bool Http1Exchange::respond_file(const ResponseHead& head, int file, std::uint64
   if (!begin_response(head, true, bytes, {})) return false;
   if (r_.out == Out::length) outbox_.append_file(std::move(owned), offset, bytes);
   r_.response_left = 0;
-  end_response();
+  finish_response();
   return true;
 }
 
@@ -217,13 +228,19 @@ void Http1Exchange::finish(std::span<const Header> trailers) {
     char* out = outbox_.reserve(http::last_chunk_size_bound(trailers));
     outbox_.commit(http::encode_last_chunk(trailers, out));
   }
-  end_response();
+  end_stream();
+}
+
+/// A streamed response is complete: does the connection still go on? The others asked with the
+/// head.
+void Http1Exchange::end_stream() {
+  if (!close_.wanted && (body_open() || body_broken())) note_early_reply();
+  if (!close_.wanted && connection_->past_lifetime()) end_lifetime();
+  finish_response();
 }
 
 /// The response is complete on our side: the handler lets go with it.
-void Http1Exchange::end_response() {
-  if (!close_.wanted && (body_open() || body_broken())) note_early_reply();
-  if (!close_.wanted && connection_->past_lifetime()) end_lifetime();
+void Http1Exchange::finish_response() {
   r_.response = Response::finished;
   let_go();
 }

@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t kSmall = 4096;
 }
 
-void Inbox::append(Buffer chunk) {
+void Inbox::append(Buffer&& chunk) {
   bytes_ += chunk.size();
   if (!front_.empty()) {
     // A client that sends small pieces must not cost us a block for each.

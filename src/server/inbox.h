@@ -13,7 +13,7 @@ namespace finack::server {
 /// release_held(), also when the piece is exhausted.
 class Inbox {
  public:
-  void append(Buffer chunk);
+  void append(Buffer&& chunk);
   bool empty() const { return bytes_ == 0; }
   std::size_t bytes() const { return bytes_; }
 

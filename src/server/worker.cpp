@@ -246,7 +246,8 @@ void Worker::renew_date() {
   const auto second = std::chrono::floor<std::chrono::seconds>(since_epoch);
   http::format_date(second.count(), date_);
   date_until_ = now + (second + std::chrono::seconds(1) - since_epoch);
-  usual_start_.assign({date_, 29}, settings_.server_header);
+  if (settings_.limits.requests_per_connection == 0)  // else Keep-Alive counts them
+    usual_head_.assign({date_, 29}, settings_.server_header, keep_alive_);
 }
 
 std::string_view Worker::keep_alive_with(std::uint32_t left) {

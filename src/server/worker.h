@@ -77,8 +77,11 @@ class Worker {
     if (loop_->now() >= date_until_) renew_date();
     return {date_, 29};
   }
-  /// With the current date(), which was asked for in this turn.
-  const http::UsualStart& usual_start() const { return usual_start_; }
+  /// With the current date; unset where each head of a connection is another.
+  const http::UsualHead& usual_head() {
+    if (loop_->now() >= date_until_) renew_date();
+    return usual_head_;
+  }
   /// Value of the Keep-Alive header with `left` requests to go; "" when switched off.
   std::string_view keep_alive(std::uint32_t left) {
     return left == 0 || keep_alive_.empty() ? keep_alive_ : keep_alive_with(left);
@@ -139,7 +142,7 @@ class Worker {
   Nanos wall_offset_{0};
   Instant date_until_{};
   char date_[32] = {};
-  http::UsualStart usual_start_;
+  http::UsualHead usual_head_;
   std::string keep_alive_;
   std::string keep_alive_scratch_;
   bool draining_ = false;

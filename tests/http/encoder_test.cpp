@@ -45,30 +45,51 @@ TEST(Encoder, WritesTheUsualHead) {
             "Content-Length: 13\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n");
 }
 
-TEST(Encoder, WritesTheSameWithAUsualStart) {
-  const std::string long_server(60, 's');
-  const std::array<Header, 1> date{Header{"Date", "mine"}};
-  for (const std::string_view server : {""sv, "finack"sv, std::string_view(long_server)}) {
-    EncodeContext context = length_context(13);
-    context.date = "Tue, 24 Nov 2026 06:51:21 GMT";
-    context.server = server;
-    UsualStart usual;
-    usual.assign(context.date, context.server);
-    EXPECT_EQ(usual.kept(), server.size() < 60);
-    for (const int status : {200, 404}) {
-      for (const std::string_view type : {""sv, "a/b"sv, "text/plain; charset=utf-8"sv}) {
-        ResponseHead head = with_status(status);
+TEST(Encoder, WritesUsualHeadsAsAllOthers) {
+  const std::string too_long(60, 'x');
+  for (const std::string_view server : {""sv, "finack"sv, std::string_view(too_long)}) {
+    for (const std::string_view keep_alive : {""sv, "timeout=75"sv, std::string_view(too_long)}) {
+      UsualHead usual;
+      EncodeContext context;
+      context.has_length = true;
+      context.date = "Tue, 24 Nov 2026 06:51:21 GMT";
+      context.server = server;
+      context.keep_alive = keep_alive;
+      usual.assign(context.date, server, keep_alive);
+      ResponseHead head;
+      head.content_type = "a/b";
+      ASSERT_EQ(usual.fits(head), server != too_long && keep_alive != too_long);
+      if (!usual.fits(head)) continue;
+      for (const std::string_view type : {"a/b"sv, "text/plain; charset=utf-8"sv}) {
         head.content_type = type;
-        for (const bool with_date : {false, true}) {
-          if (with_date) head.headers = date;
-          context.usual = nullptr;
-          const std::string plain = encode(head, context);
-          context.usual = &usual;
-          EXPECT_EQ(encode(head, context), plain);
+        for (const std::uint64_t length : {0UL, 13UL, 100UL, ~0UL}) {
+          context.length = length;
+          std::string out(UsualHead::kSizeBound + type.size(), '#');
+          out.resize(static_cast<std::size_t>(usual.encode(type, length, out.data()) - out.data()));
+          EXPECT_EQ(out, encode(head, context));
         }
       }
     }
   }
+}
+
+TEST(Encoder, KnowsWhichHeadsAreUsual) {
+  UsualHead usual;
+  ResponseHead head;
+  head.content_type = "a/b";
+  EXPECT_FALSE(usual.fits(head));  // unset
+  usual.assign("Tue, 24 Nov 2026 06:51:21 GMT", "", "");
+  EXPECT_TRUE(usual.fits(head));
+  const auto fits = [&](auto change) {
+    ResponseHead other = head;
+    change(other);
+    return usual.fits(other);
+  };
+  const std::array<Header, 1> date{Header{"Date", "mine"}};
+  EXPECT_FALSE(fits([](ResponseHead& other) { other.status = 201; }));
+  EXPECT_FALSE(fits([](ResponseHead& other) { other.reason = "Fine"; }));
+  EXPECT_FALSE(fits([](ResponseHead& other) { other.content_type = ""; }));
+  EXPECT_FALSE(fits([&](ResponseHead& other) { other.headers = date; }));
 }
 
 TEST(Encoder, FramesAsTheStatusAllows) {

@@ -165,6 +165,46 @@ TEST_F(Books, BothWaysOfACompletedRequestCountAlike) {
   }
 }
 
+TEST_F(Books, ARunOfCompletedRequestsCountsAsTheyWouldOneByOne) {
+  for (const bool recording : {true, false}) {
+    auto single = ledger({.recording = recording});
+    auto together = ledger({.recording = recording});
+    CompletedRun run;
+    const auto add = [&](Nanos duration, Nanos first_byte, std::uint64_t out,
+                         std::uint16_t status) {
+      single->finish_completed(single->open_request(), duration, first_byte, 3, out, status);
+      if (!run.fits(duration, first_byte, status)) together->finish_completed(run);
+      run.add(together->open_request(), duration, first_byte, 3, out, status);
+    };
+    for (const std::uint64_t out : {130U, 140U, 150U}) add(1ms, 500us, out, 200);
+    EXPECT_FALSE(run.fits(2ms, 500us, 200));
+    EXPECT_FALSE(run.fits(1ms, 501us, 200));
+    EXPECT_FALSE(run.fits(1ms, 500us, 404));
+    add(1ms, 500us, 160, 404);
+    add(90us, 90us, 170, 404);
+    EXPECT_EQ(together->counters().requests.live(), 1U);
+    together->finish_completed(run);
+    together->finish_completed(run);  // empty
+    const Counters& a = single->counters();
+    const Counters& b = together->counters();
+    EXPECT_EQ(b.requests.live(), 0U);
+    EXPECT_EQ(a.requests.ended.get(), b.requests.ended.get());
+    EXPECT_EQ(a.requests.bytes_in.get(), b.requests.bytes_in.get());
+    EXPECT_EQ(a.requests.bytes_out.get(), b.requests.bytes_out.get());
+    for (std::size_t i = 0; i < a.responses.size(); ++i)
+      EXPECT_EQ(a.responses[i].get(), b.responses[i].get());
+    for (std::size_t i = 0; i < Histogram::kBuckets; ++i) {
+      EXPECT_EQ(a.request_duration.bucket(i), b.request_duration.bucket(i));
+      EXPECT_EQ(a.time_to_first_byte.bucket(i), b.time_to_first_byte.bucket(i));
+    }
+    EXPECT_EQ(a.request_duration.sum(), b.request_duration.sum());
+    EXPECT_EQ(a.time_to_first_byte.sum(), b.time_to_first_byte.sum());
+    const auto rows = b.requests.endings.rows();
+    ASSERT_EQ(rows.size(), recording ? 1U : 0U);
+    EXPECT_TRUE(!recording || rows[0].count == 5);
+  }
+}
+
 TEST_F(Books, WithoutRecordingOnlyTheBooksMove) {
   auto books = ledger({.recording = false, .requests = RecordRequests::all});
   books->finish(books->open_connection(), connection(Cause::client_silent, Phase::accept));

@@ -19,7 +19,7 @@ namespace finack::record {
 /// A count that only grows.
 class Count {
  public:
-  void add(std::uint64_t n = 1) {
+  [[gnu::always_inline]] void add(std::uint64_t n = 1) {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
   std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }

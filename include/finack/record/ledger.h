@@ -147,8 +147,7 @@ inline bool Ledger::wants_completed() {
 }
 
 inline void Ledger::count_request(Nanos duration, Nanos time_to_first_byte, std::uint64_t bytes_in,
-                                  std::uint64_t bytes_out, std::uint16_t status,
-                                  std::uint64_t n) {
+                                  std::uint64_t bytes_out, std::uint16_t status, std::uint64_t n) {
   counters_.request_duration.add(duration, n);
   if (time_to_first_byte >= Nanos(0)) counters_.time_to_first_byte.add(time_to_first_byte, n);
   if (bytes_in != 0) counters_.requests.bytes_in.add(bytes_in);
