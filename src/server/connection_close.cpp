@@ -214,7 +214,10 @@ void Connection::write_record(record::ConnectionRecord& record) {
   record.local = local();
   record.peer = peer_;
   record.opened = worker().wall(opened_);
-  record.ended = worker().wall(worker().loop().precise_now());
+  const Instant now = worker().loop().now();
+  // What ends a procedure of closing came with this turn; else work of this turn decided.
+  const bool came_with_turn = closing_ != nullptr && closing_->since < now;
+  record.ended = worker().wall(came_with_turn ? now : worker().loop().precise_now());
   record.requests = requests_;
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;

@@ -199,6 +199,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void settle_current(Instant now);
   void settle(AnsweredRequest& answered, const record::Ending& ending, Instant now);
   void settle_handed(AnsweredRequest& answered, Instant now);
+  void settle_left(AnsweredRequest& request, std::uint64_t acked_to);
   void settle_completed(AnsweredRequest& answered);
   void settle_wanted(AnsweredRequest& answered, const record::Ending& ending, Instant now);
   record::Ending ending_of(const AnsweredRequest& answered, std::uint64_t acked_to,
