@@ -1,5 +1,6 @@
 #include "net/epoll_listener.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace finack::net {
@@ -28,6 +29,20 @@ void EpollListener::arm() {
 void EpollListener::disarm() {
   if (armed_) epoll_.unwatch(socket_.get());
   armed_ = false;
+}
+
+/// An accept that finds nobody costs nearly as much as one that does: the kernel makes a socket
+/// first. So a burst stops at what the last one found. More that wait are told by the next turn,
+/// and then the burst grows.
+void EpollListener::on_ready() {
+  const std::uint64_t turn = loop_.turns();
+  if (turn == full_turn_ + 1) burst_ = std::min(burst_ * 2, kAcceptsPerTurn);
+  const int taken = accept_burst(burst_);
+  if (taken == burst_) {
+    full_turn_ = turn;
+  } else {
+    burst_ = std::max(taken, 1);
+  }
 }
 
 void EpollListener::close_socket() {

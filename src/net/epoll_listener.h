@@ -15,10 +15,12 @@ class EpollListener final : public ListenerCore, private EpollSource {
   void disarm() override;
   void close_socket() override;
   bool idle() const override { return !armed_; }
-  void on_ready() override { accept_burst(); }
+  void on_ready() override;
 
   EpollLoop& epoll_;
   std::uint32_t events_;
+  int burst_ = 1;                ///< How many to accept without asking whether one more waits.
+  std::uint64_t full_turn_ = 0;  ///< The turn of the last burst that got all it asked for.
   bool armed_ = false;
 };
 

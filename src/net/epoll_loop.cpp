@@ -18,7 +18,7 @@ namespace finack::net {
 
 namespace {
 
-constexpr std::uint32_t kStreamEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kStreamEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr std::uint32_t kHangUp = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /// Buffers read from one stream before others get their turn.
 constexpr int kReadBurst = 16;
@@ -105,7 +105,7 @@ inline void EpollLoop::on_stream(TcpStream& stream, std::uint32_t events) {
     stream.may_read_ = true;
     if (!stream.paused_ && !stream.starved_) read(stream, stream.hung_up_);
   }
-  if ((events & EPOLLOUT) == 0 || !(stream.write_blocked_ || stream.fin_sent_)) return;
+  if ((events & (EPOLLOUT | EPOLLHUP)) == 0 || !(stream.write_blocked_ || stream.fin_sent_)) return;
   if (stream.closing_) return;
   stream.write_blocked_ = false;
   stream.observer_->on_writable();
@@ -169,17 +169,32 @@ void EpollLoop::start(TcpStream& stream) {
   attention_.push(stream);
 }
 
-/// Most new connections have bytes waiting already: reading before registering saves a wake-up. The
-/// second recv finds a RST or FIN that came with them, before any deferred work runs.
+/// Most new connections have bytes waiting already: reading before registering saves a wake-up. A
+/// FIN or RST that came with them is an event of the next turn, which does not wait and delivers
+/// before it runs the work that the bytes deferred.
 void EpollLoop::read_fresh(TcpStream& stream) {
   stream.fresh_ = false;
   stream.may_read_ = true;
-  if (!stream.paused_) read(stream, true);
+  if (!stream.paused_) read(stream, false);
   if (stream.closing_) return;
-  epoll_event event{.events = kStreamEvents, .data = {.ptr = &stream}};
+  epoll_event event{.events = stream.write_watched_ ? kStreamEvents | EPOLLOUT : kStreamEvents,
+                    .data = {.ptr = &stream}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stream.fd_, &event) != 0) {
     stream.report({EndKind::error, errno});
   }
+}
+
+/// The window is full. Room in it is an event from here on; for streams that never meet a full one
+/// it would be a wake-up that says nothing.
+void EpollLoop::await_room(TcpStream& stream) {
+  stream.write_blocked_ = true;
+  if (stream.write_watched_) return;
+  stream.write_watched_ = true;
+  if (stream.fresh_) return;
+  epoll_event event{.events = kStreamEvents | EPOLLOUT, .data = {.ptr = &stream}};
+  // Cannot fail: the descriptor is open and registered, and a change allocates nothing.
+  [[maybe_unused]] const int result = ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, stream.fd_, &event);
+  assert(result == 0);
 }
 
 void EpollLoop::resume(TcpStream& stream) {
@@ -223,7 +238,7 @@ SendResult EpollLoop::send(TcpStream& stream, std::span<const iovec> parts, bool
     return {SendResult::Kind::sent, offered, {}};
   }
   if (n < 0 && n != -EAGAIN) return stream.failed(static_cast<int>(-n));
-  stream.write_blocked_ = true;
+  await_room(stream);
   return {SendResult::Kind::sent, n < 0 ? 0 : static_cast<std::size_t>(n), {}};
 }
 
@@ -235,11 +250,11 @@ SendResult EpollLoop::send_file(TcpStream& stream, int file, std::uint64_t offse
   auto position = static_cast<off_t>(offset);
   const ssize_t n = ::sendfile(stream.fd_, file, &position, bytes);
   if (n > 0) {
-    if (static_cast<std::size_t>(n) < bytes) stream.write_blocked_ = true;
+    if (static_cast<std::size_t>(n) < bytes) await_room(stream);
     return {SendResult::Kind::sent, static_cast<std::size_t>(n), {}};
   }
   if (n < 0 && errno == EAGAIN) {
-    stream.write_blocked_ = true;
+    await_room(stream);
     return {SendResult::Kind::sent, 0, {}};
   }
   const int error = n == 0 ? ENODATA : errno;

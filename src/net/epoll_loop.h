@@ -17,7 +17,8 @@ class EpollSource {
   ~EpollSource() = default;
 };
 
-/// The epoll backend: streams are non-blocking and registered once, edge-triggered.
+/// The epoll backend: streams are non-blocking and registered once, edge-triggered, for writing
+/// only when a window was full.
 class EpollLoop final : public Loop {
  public:
   static Expected<std::unique_ptr<Loop>> create(const LoopOptions& options, std::string reason);
@@ -39,7 +40,6 @@ class EpollLoop final : public Loop {
   friend class Loop;  // calls the phases of a turn
   void wait(Nanos timeout);
   void deliver();
-  void after_delivery() { settle(); }
   void settle() {
     if (attention_.empty() && starved_.empty()) return;
     attend_all();
@@ -64,6 +64,7 @@ class EpollLoop final : public Loop {
   /// A recv that brought no bytes.
   void read_nothing(TcpStream& stream, ssize_t result);
   void read_fresh(TcpStream& stream);
+  void await_room(TcpStream& stream);
   void on_hang_up(TcpStream& stream, std::uint32_t events);
   void judge_hang_up(TcpStream& stream, std::uint32_t events);
   void attend(TcpStream& stream);

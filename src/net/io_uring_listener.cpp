@@ -7,6 +7,12 @@
 
 namespace finack::net {
 
+namespace {
+/// Linux 6.10, IORING_ACCEPT_POLL_FIRST: look whether somebody waits before a socket is made for
+/// them. An accept in vain costs nearly as much as one that succeeds.
+constexpr std::uint16_t kPollFirst = 1u << 2;
+}  // namespace
+
 IoUringListener::IoUringListener(IoUringLoop& loop, Fd socket, bool shared,
                                  AcceptObserver& observer)
     : ListenerCore(loop, std::move(socket), shared, observer),
@@ -38,6 +44,9 @@ void IoUringListener::arm_one(Accept& accept) {
   io_uring_sqe* sqe = ring_.entry();
   io_uring_prep_accept(sqe, socket_.get(), reinterpret_cast<sockaddr*>(&accept.peer), &accept.size,
                        SOCK_CLOEXEC);
+  // One tries first: an entry that the kernel refuses ends the submission of those behind it.
+  accept.poll_first = poll_first_ && (poll_first_known_ || &accept == accepts_->each.data());
+  if (accept.poll_first) sqe->ioprio |= kPollFirst;
   ring_.expect(sqe, accept);
 }
 
@@ -55,7 +64,13 @@ void IoUringListener::Accept::on_complete(int result) {
 }
 
 void IoUringListener::on_accepted(Accept& accept, int result) {
+  if (result == -EINVAL && accept.poll_first && !poll_first_known_) {
+    poll_first_ = false;  // an older kernel
+    if (state_ == State::accepting) arm_one(accept);
+    return;
+  }
   if (result >= 0) {
+    poll_first_known_ |= accept.poll_first;
     accepted(result, accept.peer);
   } else if (is_exhaustion(-result)) {
     return on_exhausted(-result);

@@ -24,6 +24,7 @@ class IoUringListener final : public ListenerCore {
     sockaddr_storage peer;
     socklen_t size = 0;
     bool armed = false;
+    bool poll_first = false;  ///< As last submitted.
   };
   /// What the kernel writes to; outlives the listener when it must.
   class Accepts final : public RingOrphan {
@@ -44,6 +45,8 @@ class IoUringListener final : public ListenerCore {
 
   IoUringLoop& ring_;
   std::unique_ptr<Accepts> accepts_;
+  bool poll_first_ = true;  ///< Until the kernel says that it knows no such flag.
+  bool poll_first_known_ = false;
 };
 
 }  // namespace finack::net

@@ -76,7 +76,6 @@ class IoUringLoop final : public Loop {
   friend class Loop;  // calls the phases of a turn
   void wait(Nanos timeout);
   void deliver();
-  void after_delivery() {}
   void settle() {
     if (attention_.empty() && starved_.empty() && orphans_.empty()) return;
     attend_all();

@@ -92,7 +92,7 @@ void ListenerCore::on_timer() {
       return arm();
     case State::draining:
       ensure_reserve();
-      accept_burst();
+      accept_burst(kAcceptsPerTurn);
       if (armed()) return;  // backed off
       [[fallthrough]];
     case State::letting_go: {
@@ -117,12 +117,14 @@ void ListenerCore::back_off() {
   loop_.timers().arm(*this, loop_.now() + kBackOff);
 }
 
-void ListenerCore::accept_burst() {
-  for (int i = 0; i < kAcceptsPerTurn && wants_connections(); ++i) {
+int ListenerCore::accept_burst(int most) {
+  int taken = 0;
+  for (; taken < most && wants_connections(); ++taken) {
     const Took took = accept_one();
-    if (took == Took::nothing) return;
-    if (took == Took::exhausted) return back_off();
+    if (took == Took::exhausted) back_off();
+    if (took != Took::connection) break;
   }
+  return taken;
 }
 
 void ListenerCore::set_non_blocking(bool on) {

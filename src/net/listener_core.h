@@ -35,8 +35,9 @@ class ListenerCore : public Listener, protected Timer {
   virtual void close_socket() = 0;
 
   void on_timer() override;
-  /// Accepts up to kAcceptsPerTurn; the socket must be non-blocking.
-  void accept_burst();
+  /// Accepts up to `most` and returns how many it got: fewer when no more wait, or when accepting
+  /// stopped. The socket must be non-blocking.
+  int accept_burst(int most);
   Took accept_one();
   void accepted(int fd, const sockaddr_storage& peer);
   /// An accept failed with `error`: counts it, sheds, or backs off.

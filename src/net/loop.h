@@ -98,8 +98,8 @@ class Loop {
   ///   wait(timeout)      submits what waits and blocks for at most `timeout` (Nanos::max(): no
   ///                      bound); what happened is kept for deliver(),
   ///   deliver()          tells observers what happened,
-  ///   after_delivery()   does what belongs to this wake-up though no event told it: first reads,
-  ///   settle()           serves the streams that asked for attention (resumed reads, closings),
+  ///   settle()           serves the streams that asked for attention (first and resumed reads,
+  ///                      closings),
   ///   unsettled()        is true when settle() has something to do that no event will announce.
   template <class SomeBackend>
   void turn(SomeBackend& backend, Nanos max_wait);

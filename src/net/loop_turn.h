@@ -25,7 +25,6 @@ void Loop::turn(SomeBackend& backend, Nanos max_wait) {
   // This thread alone writes it.
   turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   backend.deliver();
-  backend.after_delivery();
   if (posted_waiting_.load(std::memory_order_acquire)) run_posted();
   if (deferred_.single()) deferred_.pop_front().run_deferred();  // one request a turn
   if (!deferred_.empty()) run_deferred();

@@ -74,6 +74,7 @@ class TcpStream final : public ByteStream {
   bool hung_up_ : 1 = false;        ///< epoll: RDHUP, HUP or ERR was seen: read to the end.
   bool starved_ : 1 = false;        ///< Waits for a buffer.
   bool write_blocked_ : 1 = false;  ///< A send was short: on_writable is owed.
+  bool write_watched_ : 1 = false;  ///< epoll: registered for room to write.
   bool fin_seen_ : 1 = false;       ///< The peer's, and reported.
   bool fin_wanted_ : 1 = false;     ///< shutdown_write came while a send was pending.
   bool fin_sent_ : 1 = false;       ///< Ours.

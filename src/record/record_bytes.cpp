@@ -1,5 +1,6 @@
 #include "record/record_bytes.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -41,22 +42,21 @@ template <class Record>
 std::size_t size_of(const Record& record) {
   std::size_t size = sizeof(Record);
   each_string(record, [&](std::string_view text, std::size_t limit) {
-    size += text.substr(0, limit).size();
+    size += std::min(text.size(), limit);
   });
   return aligned(size);
 }
 
-/// Returns where the strings end.
+/// Returns where the strings end. Their sizes are stored uncut; whoever reads them cuts again.
 template <class Record>
 std::byte* put(const Record& record, std::byte* out) {
-  Record fixed = record;
+  std::memcpy(out, &record, sizeof(Record));
   std::byte* at = out + sizeof(Record);
-  each_string(fixed, [&](std::string_view& text, std::size_t limit) {
-    text = text.substr(0, limit);
-    if (!text.empty()) std::memcpy(at, text.data(), text.size());
-    at += text.size();
+  each_string(record, [&](std::string_view text, std::size_t limit) {
+    const std::size_t size = std::min(text.size(), limit);
+    if (size != 0) std::memcpy(at, text.data(), size);
+    at += size;
   });
-  std::memcpy(out, &fixed, sizeof(Record));
   return at;
 }
 
@@ -66,8 +66,8 @@ Record get(const std::byte* from, const std::byte*& at) {
   Record record;
   std::memcpy(&record, from, sizeof(Record));
   at = from + sizeof(Record);
-  each_string(record, [&](std::string_view& text, std::size_t) {
-    text = {reinterpret_cast<const char*>(at), text.size()};
+  each_string(record, [&](std::string_view& text, std::size_t limit) {
+    text = {reinterpret_cast<const char*>(at), std::min(text.size(), limit)};
     at += text.size();
   });
   return record;

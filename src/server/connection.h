@@ -119,7 +119,7 @@ class Connection final : public StreamObserver, public net::Timer {
   }
   void finalize(const record::Ending& ending, bool reset, std::size_t unacked);
   record::Ending make_ending(const Verdict& verdict, const record::Evidence& evidence) const;
-  void write_record(const record::Ending& ending);
+  void write_record(record::ConnectionRecord& record);
   bool took(const SendResult& result, bool from_file);
   void discard(Buffer chunk);
 

@@ -102,9 +102,8 @@ void Connection::check_close() {
   closing_->unacked = stream_.unacknowledged();
   if (closing_->unacked > 0) return rearm();
   closing_->acked = true;
-  record::Ending ending = closing_->ending;
-  ending.evidence.linger = Linger::fin;
-  finalize(ending, false, 0);
+  closing_->ending.evidence.linger = Linger::fin;
+  finalize(closing_->ending, false, 0);
 }
 
 void Connection::fire_closing() {
@@ -180,7 +179,9 @@ Delivered Connection::delivered(std::size_t undelivered) const {
 void Connection::finalize(const record::Ending& decided, bool reset, std::size_t unacked) {
   if (over_) return;
   over_ = true;
-  record::Ending ending = decided;
+  record::ConnectionRecord record;
+  record::Ending& ending = record.ending;
+  ending = decided;
   const std::size_t unsent =
       active_ != nullptr ? static_cast<std::size_t>(active_->outbox().bytes()) : 0;
   ending.undelivered_bytes = unacked + unsent;
@@ -193,7 +194,7 @@ void Connection::finalize(const record::Ending& decided, bool reset, std::size_t
   }
   if (closing_ != nullptr && closing_->discarded > 0)
     ending.evidence.received_bytes = closing_->discarded;
-  write_record(ending);
+  write_record(record);
   if (active_ != nullptr) std::exchange(active_, nullptr)->leave(ending, unacked);
   if (closing_ != nullptr) worker().drop(std::exchange(closing_, nullptr));
   worker().loop().timers().disarm(*this);
@@ -204,9 +205,8 @@ void Connection::finalize(const record::Ending& decided, bool reset, std::size_t
   }
 }
 
-void Connection::write_record(const record::Ending& ending) {
-  record::FlightEvent events[record::FlightRecorder::kEvents];
-  record::ConnectionRecord record;
+/// Fills in what the connection knows of itself, and closes the books' entry.
+void Connection::write_record(record::ConnectionRecord& record) {
   record.id = id();
   record.purpose = worker().purpose();
   record.listener = worker().listener(listener_).name();
@@ -214,17 +214,19 @@ void Connection::write_record(const record::Ending& ending) {
   record.local = local();
   record.peer = peer_;
   record.opened = worker().wall(opened_);
-  record.ended = worker().wall(worker().loop().precise_now());
+  const Instant now = worker().loop().now();
+  // What ends a procedure of closing came with this turn; else work of this turn decided.
+  const bool came_with_turn = closing_ != nullptr && closing_->since < now;
+  record.ended = worker().wall(came_with_turn ? now : worker().loop().precise_now());
   record.requests = requests_;
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
-  record.ending = ending;
-  if (ending.severity != record::Severity::normal) {
-    record.tcp = stream_.tcp_facts();
-    record.events = recorder_.unpack(opened_, events);
-  }
-  worker().ledger().move(phase_, Phase::accept);
-  worker().ledger().finish(std::move(entry_), record);
+  if (record.ending.severity == record::Severity::normal)
+    return worker().ledger().finish(std::move(entry_), record, phase_);
+  record::FlightEvent events[record::FlightRecorder::kEvents];
+  record.tcp = stream_.tcp_facts();
+  record.events = recorder_.unpack(opened_, events);
+  worker().ledger().finish(std::move(entry_), record, phase_);
 }
 
 void Connection::park(Outbox& outbox) {

@@ -210,6 +210,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void settle(AnsweredRequest& answered, const record::Ending& ending, Instant now);
   void settle_taken(Instant now);
   void settle_completed(AnsweredRequest& answered, record::CompletedRun& run);
+  void settle_left(AnsweredRequest& request, std::uint64_t acked_to, record::CompletedRun& run);
   void settle_wanted(AnsweredRequest& answered, const record::Ending& ending, Instant now);
   record::Ending ending_of(const AnsweredRequest& answered, std::uint64_t acked_to,
                            bool asked) const;

@@ -216,32 +216,43 @@ record::Ending Http1Exchange::own_ending(const record::Ending& ending,
 }
 
 void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
-  const Instant now = worker_.loop().precise_now();
   const std::uint64_t sent = outbox_.sent();
   const std::uint64_t acked_to = sent > unacked ? sent - unacked : 0;
-  if (!late_) set_late({ending.ended_by, ending.how, ending.phase, ending.cause}, ending.evidence);
   file_answer();
-  for (AnsweredRequest& request : answered_)
-    settle(request, ending_of(request, acked_to, true), now);
+  if (!late_ && !answered_.empty() && acked_to < answered_.back().end)
+    set_late({ending.ended_by, ending.how, ending.phase, ending.cause}, ending.evidence);
+  record::CompletedRun run;
+  for (AnsweredRequest& request : answered_) settle_left(request, acked_to, run);
+  worker_.ledger().finish_completed(run);
   answered_.clear();
   if (entry_) {
     left_ = own_ending(ending, acked_to);
     if (!handler_running()) {
       AnsweredRequest request;
       describe(request);
-      settle(request, *left_, now);
+      settle(request, *left_, worker_.loop().precise_now());
     }
   }
-  connection_id_ = connection_->id();
-  peer_ = connection_->peer();
   connection_->park(outbox_);
-  connection_ = nullptr;
+  const Connection& connection = *std::exchange(connection_, nullptr);
   flush_ = false;
   if (!handler_running()) return worker_.give_back(this);
   // An orphan: its handler is told, and gives it back when it lets go.
+  connection_id_ = connection.id();
+  peer_ = connection.peer();
   departure_ = {ending.cause, ending.how, worker_.loop().now()};
   worker_.note_orphan(this);
   wake_all();
+}
+
+/// The connection has ended: of an answered request only the acknowledgement was still open.
+void Http1Exchange::settle_left(AnsweredRequest& request, std::uint64_t acked_to,
+                                record::CompletedRun& run) {
+  const bool usual = !request.verdict && acked_to >= request.end;
+  if (usual && !worker_.ledger().wants_completed()) return settle_completed(request, run);
+  const record::Ending ending = ending_of(request, acked_to, true);
+  const Instant now = worker_.loop().precise_now();
+  usual ? settle_wanted(request, ending, now) : settle(request, ending, now);
 }
 
 bool Http1Exchange::response_cut() const {

@@ -77,6 +77,14 @@ TEST_P(ListenerConformance, TellsEveryPeerItsOwnAddress) {
   }
 }
 
+TEST_P(ListenerConformance, ABacklogIsTakenInFewTurns) {
+  std::vector<Fd> clients;
+  for (int i = 0; i < 120; ++i) clients.push_back(connect_to(address));
+  const std::uint64_t before = loop->turns();
+  ASSERT_TRUE(run_until([&] { return seen.fds.size() == 120; }));
+  EXPECT_LE(loop->turns() - before, 20u);  // a burst that does not grow would take one each
+}
+
 TEST_P(ListenerConformance, PausedListenersLeaveTheBacklogAlone) {
   run_for(5ms);
   listener->pause();
