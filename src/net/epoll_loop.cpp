@@ -178,7 +178,7 @@ void EpollLoop::read_fresh(TcpStream& stream) {
   if (stream.closing_) return;
   epoll_event event{.events = kStreamEvents, .data = {.ptr = &stream}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stream.fd_, &event) != 0) {
-    stream.report({EndKind::error, errno});
+    stream.report(stream_end(errno));
   }
 }
 

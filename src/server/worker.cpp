@@ -48,9 +48,7 @@ class Worker::Port final : public net::AcceptObserver {
   void on_accept_shed(int error, const Address& peer) override {
     worker_.ledger_.counters().accepts.shed.add();
     worker_.evict_one();  // room for the next one
-    worker_.refused(index_, peer,
-                    {EndedBy::local, How::fin, Phase::accept, Cause::resource_descriptors}, error,
-                    "descriptors");
+    worker_.refused(index_, peer, judge_shed(error), error, nullptr);
   }
   void on_drained() override {
     listener_.reset();
@@ -185,7 +183,7 @@ void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& 
                                         ? settings_.limits.connections
                                         : settings_.limits.connections_per_address;
   } else {
-    ending.evidence.resource = limit;
+    ending.evidence.resource = resource_of(verdict.cause);
   }
   ledger_.finish(std::move(entry), record);
 }
