@@ -12,8 +12,10 @@
 #include <random>
 #include <thread>
 
+#include "app/descriptor_share.h"
 #include "app/version.h"
 #include "base/stderr_line.h"
+#include "sinks/process_facts.h"
 
 namespace finack::app {
 namespace {
@@ -27,6 +29,10 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string count_or_none(std::uint32_t limit) {
+  return limit == 0 ? "no limit" : fmt::format("{}", limit);
 }
 
 /// Cores this process may run on.
@@ -101,6 +107,7 @@ Expected<std::unique_ptr<Service>> Service::create(const server::Settings& setti
   if (auto sinks = service->open_sinks(); !sinks) return std::unexpected(std::move(sinks.error()));
   if (auto servers = service->open_servers(); !servers)
     return std::unexpected(std::move(servers.error()));
+  service->share_out_descriptors();
   return service;
 }
 
@@ -206,6 +213,18 @@ Expected<std::unique_ptr<server::Server>> Service::side_server(const std::string
   return server::Server::create(std::move(side), handler);
 }
 
+/// Everything of our own is open now: what is left is for clients.
+void Service::share_out_descriptors() {
+  const sinks::ProcessFacts facts = sinks::read_process_facts();
+  descriptor_limit_ = facts.max_fds;
+  const DescriptorShare share = share_descriptors(
+      facts.max_fds, facts.open_fds, std::uint64_t{options_.workers} * options_.listen.size());
+  most_connections_ = share.traffic;
+  server_->limit_sockets(share.traffic);
+  for (server::Server* side : {admin_.get(), probe_.get()})
+    if (side != nullptr) side->limit_sockets(share.side);
+}
+
 std::vector<sinks::CounterSource> Service::counter_sources() const {
   std::vector<sinks::CounterSource> sources;
   const auto add = [&](const server::Server* server, std::uint32_t first, record::Purpose purpose) {
@@ -229,6 +248,13 @@ void Service::announce() const {
   fmt::print(stderr, "{}: {} worker{}, backend {}{}\n", parts_.name, options_.workers,
              options_.workers == 1 ? "" : "s", net::name(server_->backend()),
              server_->backend_reason().empty() ? "" : " (" + server_->backend_reason() + ")");
+  const std::uint32_t wanted = settings_.limits.connections;
+  if (most_connections_ != 0 && (wanted == 0 || wanted > most_connections_)) {
+    fmt::print(stderr,
+               "{}: {} connections at most: the process may open {} files, max-connections is {}; "
+               "raise LimitNOFILE or ulimit -n\n",
+               parts_.name, most_connections_, descriptor_limit_, count_or_none(wanted));
+  }
   std::fflush(stderr);
 }
 

@@ -44,6 +44,7 @@ class Service {
                                                         http::Handler& handler,
                                                         std::uint32_t first_index);
   std::vector<sinks::CounterSource> counter_sources() const;
+  void share_out_descriptors();
   void announce() const;
   void wait_for_end();
   std::uint64_t shut_down();
@@ -53,6 +54,8 @@ class Service {
   ProcessOptions options_;
   Parts parts_;
   std::uint32_t boot_;
+  std::uint64_t descriptor_limit_ = 0;
+  std::uint32_t most_connections_ = 0;  ///< What descriptors allow; 0: any number.
   admin::Health health_;
   std::unique_ptr<sinks::RecordLines> lines_;
   std::unique_ptr<sinks::Console> console_;
