@@ -147,7 +147,7 @@ constexpr std::uint64_t kMostConnections = 100'000'000;
 void connection_rows(OptionTable& table, Settings& settings) {
   Limits& limits = settings.limits;
   table.count({"max-connections", "limits.connections", "connections in all, over all workers",
-               "no limit", "the process takes connections until its share of descriptors or memory runs out"},
+               "no limit", "the process takes connections until descriptors or memory run out"},
               limits.connections, 1, kMostConnections);
   table.count({"max-connections-per-address", "limits.connections_per_address",
                "connections of one client address, over all workers", "no limit"},

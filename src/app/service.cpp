@@ -88,6 +88,13 @@ Fd standard_error() { return Fd(::dup(STDERR_FILENO)); }
 
 }  // namespace
 
+record::RecordRequests recorded_requests(std::uint32_t record_every,
+                                         const route::ConnectionMonitor* monitor) {
+  if (record_every == 1 || (monitor != nullptr && monitor->wants_every_request()))
+    return record::RecordRequests::all;
+  return record_every == 0 ? record::RecordRequests::abnormal : record::RecordRequests::sampled;
+}
+
 Service::Service(const server::Settings& settings, const ProcessOptions& options, Parts parts)
     : settings_(settings),
       options_(options),
@@ -140,9 +147,7 @@ Expected<void> Service::open_servers() {
   main.workers = options_.workers;
   main.boot = boot_;
   main.backend = backend_of(options_.backend);
-  main.record_requests = options_.record_every == 0   ? record::RecordRequests::abnormal
-                         : options_.record_every == 1 ? record::RecordRequests::all
-                                                      : record::RecordRequests::sampled;
+  main.record_requests = recorded_requests(options_.record_every, parts_.monitor);
   main.record_sample = std::max(options_.record_every, 1U);
   main.recording = options_.recording;
   main.ring_bytes = options_.record_ring_bytes;
@@ -186,12 +191,24 @@ Expected<void> Service::open_servers() {
     if (s == nullptr) continue;
     for (record::Ring* ring : s->rings()) drainer.rings.push_back(ring);
   }
-  if (lines_) drainer.sinks.push_back(lines_.get());
-  if (console_) drainer.sinks.push_back(console_.get());
-  for (record::Sink* sink : parts_.sinks) drainer.sinks.push_back(sink);
-  if (parts_.monitor != nullptr) drainer.sinks.push_back(parts_.monitor);
+  add_sinks(drainer.sinks);
   drainer_ = std::make_unique<record::Drainer>(std::move(drainer));
   return {};
+}
+
+/// A monitor that listens to every request must not fill everybody else's records with them.
+void Service::add_sinks(std::vector<record::Sink*>& sinks) {
+  if (lines_) sinks.push_back(lines_.get());
+  if (console_) sinks.push_back(console_.get());
+  sinks.insert(sinks.end(), parts_.sinks.begin(), parts_.sinks.end());
+  if (parts_.monitor == nullptr) return;
+  if (parts_.monitor->wants_every_request() && options_.record_every != 1) {
+    for (record::Sink*& sink : sinks) {
+      filters_.push_back(std::make_unique<RequestFilter>(*sink, options_.record_every));
+      sink = filters_.back().get();
+    }
+  }
+  sinks.push_back(parts_.monitor);
 }
 
 /// A small server of one worker with its own limits: admin traffic must work when the main one is
