@@ -12,8 +12,10 @@
 #include <random>
 #include <thread>
 
+#include "app/descriptor_share.h"
 #include "app/version.h"
 #include "base/stderr_line.h"
+#include "sinks/process_facts.h"
 
 namespace finack::app {
 namespace {
@@ -27,6 +29,10 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string count_or_none(std::uint32_t limit) {
+  return limit == 0 ? "no limit" : fmt::format("{}", limit);
 }
 
 /// Cores this process may run on.
@@ -82,6 +88,13 @@ Fd standard_error() { return Fd(::dup(STDERR_FILENO)); }
 
 }  // namespace
 
+record::RecordRequests recorded_requests(std::uint32_t record_every,
+                                         const route::ConnectionMonitor* monitor) {
+  if (record_every == 1 || (monitor != nullptr && monitor->wants_every_request()))
+    return record::RecordRequests::all;
+  return record_every == 0 ? record::RecordRequests::abnormal : record::RecordRequests::sampled;
+}
+
 Service::Service(const server::Settings& settings, const ProcessOptions& options, Parts parts)
     : settings_(settings),
       options_(options),
@@ -101,6 +114,7 @@ Expected<std::unique_ptr<Service>> Service::create(const server::Settings& setti
   if (auto sinks = service->open_sinks(); !sinks) return std::unexpected(std::move(sinks.error()));
   if (auto servers = service->open_servers(); !servers)
     return std::unexpected(std::move(servers.error()));
+  service->share_out_descriptors();
   return service;
 }
 
@@ -133,9 +147,7 @@ Expected<void> Service::open_servers() {
   main.workers = options_.workers;
   main.boot = boot_;
   main.backend = backend_of(options_.backend);
-  main.record_requests = options_.record_every == 0   ? record::RecordRequests::abnormal
-                         : options_.record_every == 1 ? record::RecordRequests::all
-                                                      : record::RecordRequests::sampled;
+  main.record_requests = recorded_requests(options_.record_every, parts_.monitor);
   main.record_sample = std::max(options_.record_every, 1U);
   main.recording = options_.recording;
   main.ring_bytes = options_.record_ring_bytes;
@@ -179,12 +191,24 @@ Expected<void> Service::open_servers() {
     if (s == nullptr) continue;
     for (record::Ring* ring : s->rings()) drainer.rings.push_back(ring);
   }
-  if (lines_) drainer.sinks.push_back(lines_.get());
-  if (console_) drainer.sinks.push_back(console_.get());
-  for (record::Sink* sink : parts_.sinks) drainer.sinks.push_back(sink);
-  if (parts_.monitor != nullptr) drainer.sinks.push_back(parts_.monitor);
+  add_sinks(drainer.sinks);
   drainer_ = std::make_unique<record::Drainer>(std::move(drainer));
   return {};
+}
+
+/// A monitor that listens to every request must not fill everybody else's records with them.
+void Service::add_sinks(std::vector<record::Sink*>& sinks) {
+  if (lines_) sinks.push_back(lines_.get());
+  if (console_) sinks.push_back(console_.get());
+  sinks.insert(sinks.end(), parts_.sinks.begin(), parts_.sinks.end());
+  if (parts_.monitor == nullptr) return;
+  if (parts_.monitor->wants_every_request() && options_.record_every != 1) {
+    for (record::Sink*& sink : sinks) {
+      filters_.push_back(std::make_unique<RequestFilter>(*sink, options_.record_every));
+      sink = filters_.back().get();
+    }
+  }
+  sinks.push_back(parts_.monitor);
 }
 
 /// A small server of one worker with its own limits: admin traffic must work when the main one is
@@ -204,6 +228,18 @@ Expected<std::unique_ptr<server::Server>> Service::side_server(const std::string
   side.purpose = record::Purpose::admin;
   side.ring_bytes = 256 * 1024;
   return server::Server::create(std::move(side), handler);
+}
+
+/// Everything of our own is open now: what is left is for clients.
+void Service::share_out_descriptors() {
+  const sinks::ProcessFacts facts = sinks::read_process_facts();
+  descriptor_limit_ = facts.max_fds;
+  const DescriptorShare share = share_descriptors(
+      facts.max_fds, facts.open_fds, std::uint64_t{options_.workers} * options_.listen.size());
+  most_connections_ = share.traffic;
+  server_->limit_sockets(share.traffic);
+  for (server::Server* side : {admin_.get(), probe_.get()})
+    if (side != nullptr) side->limit_sockets(share.side);
 }
 
 std::vector<sinks::CounterSource> Service::counter_sources() const {
@@ -229,6 +265,13 @@ void Service::announce() const {
   fmt::print(stderr, "{}: {} worker{}, backend {}{}\n", parts_.name, options_.workers,
              options_.workers == 1 ? "" : "s", net::name(server_->backend()),
              server_->backend_reason().empty() ? "" : " (" + server_->backend_reason() + ")");
+  const std::uint32_t wanted = settings_.limits.connections;
+  if (most_connections_ != 0 && (wanted == 0 || wanted > most_connections_)) {
+    fmt::print(stderr,
+               "{}: {} connections at most: the process may open {} files, max-connections is {}; "
+               "raise LimitNOFILE or ulimit -n\n",
+               parts_.name, most_connections_, descriptor_limit_, count_or_none(wanted));
+  }
   std::fflush(stderr);
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/request_filter.h"
 #include "finack/admin/handler.h"
 #include "finack/admin/health.h"
 #include "finack/app/process_options.h"
@@ -16,6 +17,11 @@
 #include "server/server.h"
 
 namespace finack::app {
+
+/// Which requests are recorded: those of `record-requests` (0: abnormal, 1: all, N: every Nth), or
+/// all of them where a monitor listens to every request; `monitor` may be nullptr.
+record::RecordRequests recorded_requests(std::uint32_t record_every,
+                                         const route::ConnectionMonitor* monitor);
 
 /// A serving process put together: the server for traffic, the admin and probe listeners, the
 /// drainer and its sinks. create, start, then run() on the main thread, which owns the signals.
@@ -44,6 +50,8 @@ class Service {
                                                         http::Handler& handler,
                                                         std::uint32_t first_index);
   std::vector<sinks::CounterSource> counter_sources() const;
+  void add_sinks(std::vector<record::Sink*>& sinks);
+  void share_out_descriptors();
   void announce() const;
   void wait_for_end();
   std::uint64_t shut_down();
@@ -53,6 +61,8 @@ class Service {
   ProcessOptions options_;
   Parts parts_;
   std::uint32_t boot_;
+  std::uint64_t descriptor_limit_ = 0;
+  std::uint32_t most_connections_ = 0;  ///< What descriptors allow; 0: any number.
   admin::Health health_;
   std::unique_ptr<sinks::RecordLines> lines_;
   std::unique_ptr<sinks::Console> console_;
@@ -62,6 +72,7 @@ class Service {
   std::unique_ptr<server::Server> server_;
   std::unique_ptr<server::Server> admin_;
   std::unique_ptr<server::Server> probe_;
+  std::vector<std::unique_ptr<RequestFilter>> filters_;
   std::unique_ptr<record::Drainer> drainer_;
 };
 

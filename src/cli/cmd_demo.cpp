@@ -26,8 +26,8 @@ int demo(int argc, char** argv) {
        .description = "Serves routes that make every kind of ending, and records each of them."});
   fmt::print("{}", line.output);
   fmt::print(stderr, "{}", line.errors);
-  if (line.exit_status) return *line.exit_status;
   for (const std::string& warning : line.warnings) fmt::print(stderr, "finack demo: {}\n", warning);
+  if (line.exit_status) return *line.exit_status;
 
   route::EngineOptions options;
   options.pool = {.threads = process.blocking_threads, .queue = process.blocking_queue};

@@ -180,7 +180,7 @@ void EpollLoop::read_fresh(TcpStream& stream) {
   epoll_event event{.events = stream.write_watched_ ? kStreamEvents | EPOLLOUT : kStreamEvents,
                     .data = {.ptr = &stream}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, stream.fd_, &event) != 0) {
-    stream.report({EndKind::error, errno});
+    stream.report(stream_end(errno));
   }
 }
 

@@ -43,6 +43,10 @@ StreamEnd stream_end(int error) {
       return {EndKind::unreachable, error};
     case ECONNABORTED:
       return {EndKind::killed, error};
+    case ENOMEM:
+    case ENOBUFS:
+    case ENOSPC:
+      return {EndKind::no_memory, error};
     default:
       return {EndKind::error, error};
   }

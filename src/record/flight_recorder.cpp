@@ -4,8 +4,9 @@ namespace finack::record {
 namespace {
 
 std::string_view end_word(EndKind end) {
-  static constexpr std::array<std::string_view, 8> kWords = {
-      "none", "fin", "rst", "timed_out", "unreachable", "killed", "truncated", "error"};
+  static constexpr std::array<std::string_view, 9> kWords = {"none",      "fin",         "rst",
+                                                             "timed_out", "unreachable", "killed",
+                                                             "truncated", "no_memory",   "error"};
   return kWords[static_cast<std::size_t>(end)];
 }
 

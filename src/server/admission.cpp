@@ -32,11 +32,20 @@ Admission::Answer Admission::admit(const Address& peer) {
     ++count;
   }
   const std::uint32_t before = live_.fetch_add(1, std::memory_order_relaxed);
+  if (sockets_ != 0 && before + evicted_.load(std::memory_order_relaxed) >= sockets_) {
+    leave(peer);
+    return Answer::no_descriptor;
+  }
   if (connections_ != 0 && before >= connections_) {
     leave(peer);
     return Answer::full;
   }
   return Answer::admitted;
+}
+
+void Admission::evict(const Address& peer) {
+  evicted_.fetch_add(1, std::memory_order_relaxed);
+  leave(peer);
 }
 
 void Admission::leave(const Address& peer) {

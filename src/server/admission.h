@@ -12,13 +12,20 @@ namespace finack::server {
 /// connection; the per-address table is locked, and only used when that limit is set.
 class Admission {
  public:
-  enum class Answer : std::uint8_t { admitted, full, address_full };
+  enum class Answer : std::uint8_t { admitted, full, address_full, no_descriptor };
 
   Admission(std::uint32_t connections, std::uint32_t per_address)
       : connections_(connections), per_address_(per_address) {}
 
+  /// Before anybody is admitted: how many sockets there may be, places and evicted ones; 0: no
+  /// limit.
+  void limit_sockets(std::uint32_t sockets) { sockets_ = sockets; }
+
   Answer admit(const Address& peer);
   void leave(const Address& peer);
+  /// Evicted: the place is free, the socket is not before evicted_closed().
+  void evict(const Address& peer);
+  void evicted_closed() { evicted_.fetch_sub(1, std::memory_order_relaxed); }
   std::uint32_t live() const { return live_.load(std::memory_order_relaxed); }
 
  private:
@@ -29,7 +36,9 @@ class Admission {
   };
   std::uint32_t connections_;
   std::uint32_t per_address_;
+  std::uint32_t sockets_ = 0;
   std::atomic<std::uint32_t> live_{0};
+  std::atomic<std::uint32_t> evicted_{0};
   std::mutex mutex_;
   std::unordered_map<Address, std::uint32_t, HostHash> by_host_;
 };

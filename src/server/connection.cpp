@@ -228,6 +228,7 @@ void Connection::on_end(StreamEnd end_) {
   const std::optional<Verdict> verdict = judge(end_.kind, phase, known);
   record::Evidence evidence;
   evidence.error = end_.kind == EndKind::fin || end_.kind == EndKind::rst ? 0 : end_.error;
+  if (verdict) evidence.resource = resource_of(verdict->cause);
   if (verdict && verdict->cause == Cause::client_body_truncated)
     active_->note_body_progress(evidence);
   if (verdict && verdict->cause == Cause::network_vanished) {
@@ -244,7 +245,7 @@ void Connection::on_end(StreamEnd end_) {
       ending = make_ending(*verdict, evidence);
     }
     if (verdict && active_ != nullptr) active_->set_late(*verdict, evidence);
-    return finalize(ending, false, unacked);
+    return finalize(ending, ending.ended_by == EndedBy::local && ending.how == How::rst, unacked);
   }
   if (verdict) return end(*verdict, evidence);
   if (end_.kind == EndKind::fin) return half_closed();

@@ -124,10 +124,19 @@ void Http1Exchange::refuse(http::Reject reject) {
   note_body_progress(evidence);
   if (!answer_error(http::status(reject), verdict, evidence)) {
     stop_handler(verdict);
-    cut(verdict);
+    cut_refused(verdict, evidence);
   }
   flush_ = true;
   schedule();
+}
+
+/// A response is under way, so no reply says what was wrong: the client sees it cut.
+void Http1Exchange::cut_refused(Verdict verdict, const record::Evidence& evidence) {
+  verdict.how = How::fin;  // only chunks break this late, and HTTP/1.0 has none
+  evidence_ = evidence;
+  r_.has_evidence = true;
+  cut(verdict);
+  keep_close_evidence();
 }
 
 void Http1Exchange::note_body_progress(record::Evidence& evidence) const {

@@ -263,7 +263,7 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
     // By setting the FIN cancelled the request: the 503 asks the client whether it is still there.
     const Verdict cancelled{EndedBy::local, How::reply, Phase::handling,
                             Cause::policy_half_close_cancelled};
-    if (answer_error(503, cancelled, {})) close_.decided = false;  // its fate is still open
+    answer_error(503, cancelled, {});
     return let_go();
   }
   if (gone()) return let_go();
@@ -351,7 +351,9 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
                      ? Verdict{EndedBy::local, How::fin, Phase::flush, Cause::ok_completed}
                      : verdict);
   keep_close_evidence();
-  close_.decided = close_.discard = true;
+  // A cause that holds only when everything arrives is still open.
+  close_.decided = !overridable(close_.verdict.cause);
+  close_.discard = true;
   ResponseHead head;
   head.status = status;
   head.content_type = "text/plain; charset=utf-8";
@@ -364,6 +366,7 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
   r_.returned = 0;
   if (handler_running()) {
     r_.stage = Stage::detached;
+    r_.body = Body::cut;  // what is missing of it decides nothing any more
     stop_handler(verdict);
   } else if (!to_release()) {
     r_.stage = Stage::head;

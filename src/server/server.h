@@ -49,6 +49,9 @@ class Server {
   const std::string& backend_reason() const { return backend_reason_; }
   const Settings& settings() const { return options_.settings; }
 
+  /// Before start(): how many sockets of clients there may be at a time; what is beyond is shed
+  /// (resource.descriptors). 0, the default: as many as the system allows.
+  void limit_sockets(std::uint32_t sockets) { admission_.limit_sockets(sockets); }
   void start();
   /// Stops accepting without resetting a backlog, retires idle connections, lets requests finish.
   void drain();

@@ -1,6 +1,7 @@
 #include "server/verdict.h"
 
 #include <array>
+#include <cerrno>
 
 namespace finack::server {
 namespace {
@@ -50,6 +51,9 @@ constexpr auto kRules = std::to_array<Rule>({
      At::here},
     {bit(EndKind::unreachable), kAny, 0, 0, EndedBy::network, How::unreachable,
      Cause::network_unreachable, At::here},
+    // A read or write failed for want of memory here: no act of the peer's.
+    {bit(EndKind::no_memory), kAny, 0, 0, EndedBy::local, How::rst, Cause::resource_memory,
+     At::here},
 
     // Before a request.
     {bit(EndKind::fin), bit(Phase::fresh), 0, 0, EndedBy::peer, How::fin, Cause::client_silent,
@@ -139,6 +143,18 @@ Verdict judge(TimerKind timer, Phase phase, bool gone) {
   for (const TimerRule& rule : kTimers)
     if (rule.timer == timer) return {EndedBy::local, How::timeout, phase, rule.cause};
   return {EndedBy::local, How::timeout, phase, Cause::bug_invariant};
+}
+
+Verdict judge_shed(int error) {
+  const bool descriptors = error == EMFILE || error == ENFILE;
+  return {EndedBy::local, How::fin, Phase::accept,
+          descriptors ? Cause::resource_descriptors : Cause::resource_memory};
+}
+
+const char* resource_of(Cause cause) {
+  return cause == Cause::resource_descriptors ? "descriptors"
+         : cause == Cause::resource_memory    ? "memory"
+                                              : nullptr;
 }
 
 bool peer_gone(const TcpFacts& facts) {

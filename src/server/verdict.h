@@ -38,6 +38,13 @@ std::optional<Verdict> judge(EndKind end, record::Phase phase, Facts facts);
 /// more, so that the peer and not its slowness is the cause.
 Verdict judge(record::TimerKind timer, record::Phase phase, bool gone);
 
+/// The verdict on a connection that was shed because accept() failed with `error` (EMFILE, ENFILE,
+/// ENOBUFS, ENOMEM).
+Verdict judge_shed(int error);
+
+/// What ran out, in the word of a record's evidence; nullptr where the cause is no such thing.
+const char* resource_of(record::Cause cause);
+
 /// Slow or gone, by what the kernel says of a live socket (docs/endings.md, "what the kernel
 /// tells").
 bool peer_gone(const TcpFacts& facts);

@@ -48,9 +48,7 @@ class Worker::Port final : public net::AcceptObserver {
   void on_accept_shed(int error, const Address& peer) override {
     worker_.ledger_.counters().accepts.shed.add();
     worker_.evict_one();  // room for the next one
-    worker_.refused(index_, peer,
-                    {EndedBy::local, How::fin, Phase::accept, Cause::resource_descriptors}, error,
-                    "descriptors");
+    worker_.refused(index_, peer, judge_shed(error), error, nullptr);
   }
   void on_drained() override {
     listener_.reset();
@@ -137,21 +135,23 @@ void Worker::run() {
 // ---- Connections come and go ----
 
 void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
-  const Verdict limited{EndedBy::local, How::fin, Phase::accept, Cause::policy_connection_limited};
-  const auto turn_away = [&](const char* limit) {
+  const auto turn_away = [&](Cause cause, const char* limit) {
     ledger_.counters().accepts.shed.add();
     net::discard_received(fd.get());  // unread bytes would turn our FIN into a RST
-    refused(listener, peer, limited, 0, limit);
+    refused(listener, peer, {EndedBy::local, How::fin, Phase::accept, cause}, 0, limit);
   };
   switch (admission_.admit(peer)) {
     case Admission::Answer::admitted:
       break;
     case Admission::Answer::address_full:
-      return turn_away("max-connections-per-address");
+      return turn_away(Cause::policy_connection_limited, "max-connections-per-address");
+    case Admission::Answer::no_descriptor:
+      evict_one();  // room for the next one
+      return turn_away(Cause::resource_descriptors, nullptr);
     case Admission::Answer::full:
       // The evicted connection gives up its place now, though its close takes a while.
       if (!evict_one() || admission_.admit(peer) != Admission::Answer::admitted) {
-        return turn_away("max-connections");
+        return turn_away(Cause::policy_connection_limited, "max-connections");
       }
       break;
   }
@@ -185,7 +185,7 @@ void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& 
                                         ? settings_.limits.connections
                                         : settings_.limits.connections_per_address;
   } else {
-    ending.evidence.resource = limit;
+    ending.evidence.resource = resource_of(verdict.cause);
   }
   ledger_.finish(std::move(entry), record);
 }
@@ -199,7 +199,7 @@ bool Worker::evict_one() {
   });
   if (oldest == nullptr) return false;
   if (!oldest->retire(Cause::policy_idle_evicted)) return false;
-  admission_.leave(oldest->peer());
+  admission_.evict(oldest->peer());
   oldest->give_up_place();
   return true;
 }
@@ -210,7 +210,11 @@ void Worker::park(const Connection* connection, Outbox&& outbox) {
 
 void Worker::gone(Connection* connection) {
   if (!parked_.empty()) parked_.erase(connection);
-  if (connection->has_place()) admission_.leave(connection->peer());
+  if (connection->has_place()) {
+    admission_.leave(connection->peer());
+  } else {
+    admission_.evicted_closed();
+  }
   connections_.destroy(connection);
 }
 

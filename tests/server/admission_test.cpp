@@ -47,6 +47,23 @@ TEST(Admission, counts_per_host_whatever_the_port) {
   EXPECT_EQ(admission.admit(v4(1, 4)), Answer::admitted);
 }
 
+/// An evicted connection gives up its place at once, and its descriptor when it is closed.
+TEST(Admission, an_evicted_connection_keeps_its_socket) {
+  Admission admission(2, 0);
+  admission.limit_sockets(3);
+  EXPECT_EQ(admission.admit(v4(1, 1)), Answer::admitted);
+  EXPECT_EQ(admission.admit(v4(2, 1)), Answer::admitted);
+  EXPECT_EQ(admission.admit(v4(3, 1)), Answer::full);
+  admission.evict(v4(1, 1));
+  EXPECT_EQ(admission.admit(v4(3, 1)), Answer::admitted);
+  admission.evict(v4(2, 1));
+  EXPECT_EQ(admission.live(), 1U);
+  EXPECT_EQ(admission.admit(v4(4, 1)), Answer::no_descriptor);
+  EXPECT_EQ(admission.live(), 1U);
+  admission.evicted_closed();
+  EXPECT_EQ(admission.admit(v4(4, 1)), Answer::admitted);
+}
+
 /// An address over its own limit must not make the worker evict others.
 TEST(Admission, the_limit_of_the_address_comes_before_the_limit_of_all) {
   Admission admission(1, 1);

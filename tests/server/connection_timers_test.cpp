@@ -210,6 +210,41 @@ TEST_P(ConnectionTimersTest, a_handler_over_its_time_is_answered_for_and_told) {
   EXPECT_EQ(rig().requests.at(0).status, 503);
 }
 
+/// The client's window is full of an earlier answer, so that the 503 cannot arrive.
+TEST_P(ConnectionTimersTest, a_late_answer_that_is_lost_to_a_reset_is_no_agreed_close) {
+  for (const bool obeys : {true, false}) {
+    server::Settings settings;
+    settings.timeouts.handler = 5s;
+    http::Exchange* late = nullptr;
+    SERVE(
+        [&](http::Exchange& x) {
+          if (x.number() == 1) return answer(x, std::string(128 * 1024, 'x'));
+          late = &x;
+          x.sleep(100s, [&] {
+            if (obeys) late->abort(Cause::timeout_handler, {});
+          });
+        },
+        settings);
+    Client& client = rig().connect(2048);
+    client.reading = false;
+    client.send(kGet);
+    client.send("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 9\r\n\r\n");
+    if (obeys) client.send("123456789");
+    ASSERT_TRUE(rig().until([&] { return late != nullptr; }));
+    rig().advance(6s);
+    rig().settle(5);
+    ASSERT_TRUE(rig().connections.empty());
+    client.reset();
+    ASSERT_TRUE(rig().ended());
+    if (!obeys) late->abort(Cause::app_abort, {});
+    rig().settle(3);
+    EXPECT_EQ(ending().cause, Cause::client_left_flush) << "obeys: " << obeys;
+    EXPECT_EQ(ending().how, How::rst);
+    EXPECT_EQ(rig().requests.back().ending.cause, Cause::timeout_handler) << "obeys: " << obeys;
+    EXPECT_EQ(rig().requests.back().ending.delivered, record::Delivered::none);
+  }
+}
+
 TEST_P(ConnectionTimersTest, a_stream_that_stalls_at_the_handler) {
   http::Exchange* exchange = nullptr;
   SERVE([&](http::Exchange& x) {

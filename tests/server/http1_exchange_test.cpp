@@ -279,6 +279,35 @@ TEST_P(Http1ExchangeTest, a_bad_request_has_one_reason_one_status_one_cause) {
   }
 }
 
+/// The response had started, so no reply of ours can say what was wrong: it ends with our FIN.
+TEST_P(Http1ExchangeTest, a_bad_chunk_under_a_started_response_ends_by_fin) {
+  http::Exchange* exchange = nullptr;
+  SERVE([&](http::Exchange& x) {
+    exchange = &x;
+    EXPECT_TRUE(x.start({}));
+    x.write("begun");
+    if (x.read_body().kind == http::BodyRead::Kind::wait)
+      x.on_body_ready([&x] {
+        EXPECT_EQ(x.read_body().kind, http::BodyRead::Kind::cut);
+        x.finish({});
+      });
+  });
+  Client& client = rig().connect();
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  ASSERT_TRUE(rig().until([&] { return client.received.find("begun") != std::string::npos; }));
+  client.send("zz\r\n");
+  ASSERT_TRUE(rig().until([&] { return client.gone(); }));
+  EXPECT_TRUE(client.at_end);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  for (const record::Ending& ending : {rig().connections[0].ending, rig().requests.at(0).ending}) {
+    EXPECT_EQ(ending.cause, Cause::policy_smuggling);
+    EXPECT_EQ(ending.how, record::How::fin);
+    EXPECT_STREQ(ending.evidence.reason, "chunk_size_invalid");
+    EXPECT_EQ(ending.delivered, record::Delivered::partial);
+  }
+}
+
 TEST_P(Http1ExchangeTest, a_bad_head_behind_good_ones_is_answered_after_them_also_with_a_fin) {
   SERVE(answer_target);
   Client& client = rig().connect();

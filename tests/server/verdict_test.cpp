@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "net/tcp_stream.h"
 
 namespace finack::server {
 namespace {
@@ -142,12 +145,44 @@ TEST(Verdict, the_kernels_own_verdicts) {
   }
 }
 
+/// The kernel had no memory for us: that is not the peer's doing.
+TEST(Verdict, want_of_memory_is_ours) {
+  for (const int error : {ENOMEM, ENOBUFS, ENOSPC}) {
+    const EndKind end = net::stream_end(error).kind;
+    for (const Phase phase : {Phase::fresh, Phase::head, Phase::body, Phase::handling,
+                              Phase::response, Phase::flush, Phase::idle}) {
+      const Verdict ours{EndedBy::local, How::rst, phase, Cause::resource_memory};
+      check({
+          {"a read or a write failed", end, phase, 0, ours},
+          {"before the framed end", end, phase, kBodyOpen, ours},
+          {"behind a FIN, bytes unacknowledged", end, phase, kFinHandling | kUnacked, ours},
+          {"413 on its way", end, phase, kDecided | kUnacked, std::nullopt},
+          {"all was acknowledged", end, phase, kDecidedOk, std::nullopt},
+      });
+    }
+  }
+}
+
+TEST(Verdict, who_was_shed_is_told_by_what_ran_out) {
+  for (const int error : {EMFILE, ENFILE}) {
+    const Verdict verdict = judge_shed(error);
+    EXPECT_EQ(text(verdict), "local fin accept resource.descriptors");
+    EXPECT_STREQ(resource_of(verdict.cause), "descriptors");
+  }
+  for (const int error : {ENOMEM, ENOBUFS}) {
+    const Verdict verdict = judge_shed(error);
+    EXPECT_EQ(text(verdict), "local fin accept resource.memory");
+    EXPECT_STREQ(resource_of(verdict.cause), "memory");
+  }
+}
+
 /// unknown is a bug: no end in any phase the server can be in may come to it.
 TEST(Verdict, every_end_in_every_phase_has_a_cause_that_may_stand_there) {
   const Phase phases[] = {Phase::fresh,    Phase::head,     Phase::body,  Phase::queue,
                           Phase::handling, Phase::response, Phase::flush, Phase::idle};
   const EndKind ends[] = {EndKind::fin,         EndKind::rst,    EndKind::timed_out,
-                          EndKind::unreachable, EndKind::killed, EndKind::error};
+                          EndKind::unreachable, EndKind::killed, EndKind::no_memory,
+                          EndKind::error};
   for (const Phase phase : phases) {
     for (const EndKind end : ends) {
       for (Facts facts = 0; facts < kDecidedOk << 1U; ++facts) {

@@ -74,6 +74,29 @@ TEST_P(WorkerTest, the_longest_idle_connection_makes_room_for_a_new_one) {
   EXPECT_EQ(rig().connections[0].ending.cause, Cause::policy_idle_evicted);
 }
 
+/// What is beyond the descriptors is shed; an idle connection goes to make room for the next.
+TEST_P(WorkerTest, connections_beyond_the_descriptors_are_shed) {
+  SERVE(answer_x);
+  rig().limit_sockets(1);
+  Client& idle = rig().connect();
+  EXPECT_EQ(rig().ask(idle, kGet).status, 200);
+  Client& beyond = rig().connect();
+  ASSERT_TRUE(rig().until([&] { return beyond.gone() && idle.gone(); }));
+  ASSERT_TRUE(rig().ended());
+  const record::Ending& ending = rig().connections[0].ending;
+  EXPECT_EQ(ending.cause, Cause::resource_descriptors);
+  EXPECT_EQ(ending.phase, Phase::accept);
+  EXPECT_STREQ(ending.evidence.resource, "descriptors");
+  EXPECT_EQ(ending.evidence.setting, nullptr);
+  Client& early = rig().connect();
+  ASSERT_TRUE(rig().until([&] { return early.gone(); })) << "the evicted one is still open";
+  idle.close();
+  ASSERT_TRUE(rig().ended(3));
+  EXPECT_EQ(count(Cause::policy_idle_evicted), 1U);
+  rig().settle(3);
+  EXPECT_EQ(rig().ask(rig().connect(), kGet).status, 200);
+}
+
 TEST_P(WorkerTest, busy_connections_are_not_evicted) {
   server::Settings settings;
   settings.limits.connections = 1;

@@ -109,6 +109,8 @@ class ServerRig : private http::Handler, private record::Sink {
   server::Worker& worker() { return *worker_; }
   record::Counters& counters() { return worker_->counters(); }
   ManualClock& clock() { return clock_; }
+  /// Before the first connection: as many sockets as the process has descriptors for.
+  void limit_sockets(std::uint32_t sockets) { admission_.limit_sockets(sockets); }
   std::uint16_t port() const { return port_; }
 
   /// A connected client, pumped with every turn. `receive_buffer`: bytes, 0: the system's.

@@ -18,6 +18,7 @@ enum class EndKind : std::uint8_t {
   unreachable,  ///< EHOSTUNREACH, ENETUNREACH and the like.
   killed,       ///< ECONNABORTED: destroyed from outside (`ss -K`).
   truncated,    ///< TLS only: FIN without close_notify.
+  no_memory,    ///< The kernel had none for us (ENOMEM, ENOBUFS, ENOSPC); the peer is still there.
   error         ///< Any other errno.
 };
 

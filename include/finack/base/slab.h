@@ -93,7 +93,7 @@ class Slab {
   /// Blocks are aligned to their size, so a place finds its block by its address.
   static void mark(Place* place, bool live) {
     const auto address = reinterpret_cast<std::uintptr_t>(place) & ~std::uintptr_t{kBlockBytes - 1};
-    auto* block = reinterpret_cast<Block*>(address);  // NOLINT(performance-no-int-to-ptr)
+    auto* block = reinterpret_cast<Block*>(address);
     block->live[static_cast<std::size_t>(place - block->places)] = live;
   }
   void grow() {

@@ -26,14 +26,17 @@ struct MonitorAlarm {
 };
 
 /// Hooks on the life of connections and requests, for an application's own counts and alarms. A
-/// Sink: the drainer feeds it ended connections and the requests that are recorded; whoever accepts
-/// connections calls connection_opened(). Hooks are set before it is used; end hooks run on the
-/// drainer's thread, the open hook on the caller's.
+/// Sink: the drainer feeds it every ended connection and, where on_request_end is set, every
+/// request; else the requests that are recorded (`record-requests`). Whoever accepts connections
+/// calls connection_opened(). Hooks are set before it is used; end hooks run on the drainer's
+/// thread, the open hook on the caller's.
 class ConnectionMonitor final : public record::Sink {
  public:
   struct Hooks {
     std::function<void(const record::ConnectionId&, const Address& peer)> on_connection_open;
     std::function<void(const record::ConnectionRecord&)> on_connection_end;
+    /// Every request. Without it, requests that ended well cost no record; with it, what the record
+    /// file and the console show stays as `record-requests` says.
     std::function<void(const record::RequestRecord&)> on_request_end;
     /// Called once when the ratio is reached; again only after it was below in between.
     std::function<void(const MonitorAlarm&)> on_alert;
@@ -43,7 +46,7 @@ class ConnectionMonitor final : public record::Sink {
     std::uint64_t opened = 0;  ///< Only what connection_opened() was told.
     std::uint64_t ended = 0;
     std::uint64_t abnormal = 0;
-    std::uint64_t requests = 0;  ///< Recorded ones.
+    std::uint64_t requests = 0;  ///< All, where on_request_end is set; else recorded ones.
     std::uint64_t dropped = 0;   ///< Records lost before they came here.
   };
 
@@ -51,6 +54,7 @@ class ConnectionMonitor final : public record::Sink {
 
   void connection_opened(const record::ConnectionId& id, const Address& peer);
   Counts counts() const;
+  bool wants_every_request() const { return static_cast<bool>(hooks_.on_request_end); }
 
   void on_connection(const record::ConnectionRecord& record) override;
   void on_request(const record::RequestRecord& record) override;

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <cstdlib>
 #include <string_view>
 
@@ -12,8 +14,7 @@ Row limited() {
 
 Row shed() {
   return row("local", "fin", "accept", "resource.descriptors", "fault", "nothing_owed")
-      .with("resource", "descriptors")
-      .with("error", "EMFILE");
+      .with("resource", "descriptors");
 }
 
 /// Holds one connection busy, so that no idle one can be evicted.
@@ -100,7 +101,7 @@ void be_answered_early(Stage& stage, bool finish_body) {
 
 /// Connects more often than the server has descriptors. Who is shut out says nothing, gets nothing
 /// and is closed; the others are served. Afterwards there is room again.
-void use_up_descriptors(Stage& stage) {
+void use_up_descriptors(Stage& stage, const Row& shut_out) {
   // UBSan looks at an object's type through a pipe: without descriptors every object looks broken.
   const char* sanitizers = std::getenv("FINACK_SANITIZE");
   if (sanitizers != nullptr && std::string_view(sanitizers).find("undefined") != std::string::npos)
@@ -114,7 +115,7 @@ void use_up_descriptors(Stage& stage) {
       stage.expect({closed_idle(), {served()}});
     } else {
       peer.close();
-      stage.expect({shed(), {}});
+      stage.expect({shut_out, {}});
     }
   }
   stage.check(kept.size() < 36, "the server never ran out of descriptors");
@@ -129,6 +130,14 @@ void use_up_descriptors(Stage& stage) {
   stage.expect({closed_idle(), {served()}});
 }
 
+/// The limit falls under what the server has shared out: the kernel itself says that none is left.
+void use_up_fewer_descriptors(Stage& stage) {
+  const rlimit fewer{40, 40};
+  if (::prlimit(stage.server().pid(), RLIMIT_NOFILE, &fewer, nullptr) != 0)
+    throw Skipped("another process's limits cannot be set here");
+  use_up_descriptors(stage, shed().with("error", "EMFILE"));
+}
+
 }  // namespace
 
 std::vector<Case> limit_cases() {
@@ -139,9 +148,15 @@ std::vector<Case> limit_cases() {
       row("local", "reply", "handling", "policy.early_reply", "notice", "all").answered(413);
   const Claim early_claim{"policy.early_reply", "handling", "reply"};
   Case descriptors{
-      "descriptors_exhausted", {{"resource.descriptors", "accept", "fin"}}, {}, use_up_descriptors};
+      "descriptors_exhausted", {{"resource.descriptors", "accept", "fin"}}, {}, [](Stage& s) {
+        use_up_descriptors(s, shed());
+      }};
   descriptors.descriptors = 40;
   descriptors.from_act = {{shed(), {}}};
+  Case fewer = descriptors;
+  fewer.name = "descriptors_taken_away";
+  fewer.descriptors = 1024;
+  fewer.act = use_up_fewer_descriptors;
   return {
       {"connections_limited_in_all",
        {connections},
@@ -185,6 +200,7 @@ std::vector<Case> limit_cases() {
        [](Stage& s) { be_answered_early(s, true); },
        {{early, {early}}}},
       descriptors,
+      fewer,
   };
 }
 

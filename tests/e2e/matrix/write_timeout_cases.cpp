@@ -22,6 +22,18 @@ void wait_for_handler(Stage& stage) {
   peer.close();
 }
 
+/// The 503 for a handler that ignores its stop waits behind what the peer does not read; a reset
+/// loses both.
+void reset_before_late_answer(Stage& stage) {
+  Peer& peer = stage.connect_narrow();
+  peer.send(get("/big?kb=256"));
+  stage.wait_phase("idle");
+  peer.send(get_close("/blocking?ms=1500"));
+  stage.wait_phase("flush");
+  stage.settle();
+  peer.reset();
+}
+
 /// Reads a response that the server cuts.
 std::function<void(Stage&)> read_cut_response(std::string request) {
   return [request](Stage& stage) {
@@ -73,6 +85,16 @@ std::vector<Case> write_timeout_cases() {
          {row("local", "timeout", "handling", "timeout.handler", "fault", "handed")
               .with("timer", "timeout-handler = 400ms")
               .answered(503)}}}},
+      {"timeout_handler_answer_lost",
+       {{"client.left_flush", "flush", "rst"}},
+       {"--timeout-handler", "400ms"},
+       reset_before_late_answer,
+       {{row("peer", "rst", "flush", "client.left_flush", "fault", "none")
+             .undelivered(64 * kKiB, 257 * kKiB),
+         {served(), row("local", "timeout", "handling", "timeout.handler", "fault", "none")
+                        .undelivered(1, 600)
+                        .with("timer", "timeout-handler = 400ms")
+                        .answered(503)}}}},
       {"timeout_handler_stall",
        {{"timeout.handler_stall", "response", "timeout"}},
        {"--timeout-handler-stall", "500ms"},
