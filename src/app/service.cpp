@@ -173,13 +173,13 @@ Expected<void> Service::open_servers() {
   metrics_ = std::make_unique<sinks::Metrics>(
       sinks::Metrics::Options{.counters = [this] { return counter_sources(); },
                               .dropped_lines = [this] { return lines_ ? lines_->dropped() : 0; },
-                              .version = kVersion,
+                              .version = version(),
                               .revision = "",
                               .loop_backend = backend});
   admin_handler_ = std::make_unique<admin::AdminHandler>(
       admin::AdminHandler::Options{.health = &health_,
                                    .metrics = [this] { return metrics_->text(); },
-                                   .version = kVersion,
+                                   .version = version(),
                                    .revision = "",
                                    .loop_backend = backend});
   probe_handler_ = std::make_unique<admin::ProbeHandler>(health_);

@@ -17,6 +17,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <stdexcept>
 #include <string>
 #include <thread>
 
@@ -25,6 +26,7 @@
 #include "finack/record/cause.h"
 #include "finack/route/handler.h"
 #include "support/ask_once.h"
+#include "support/fake_exchange.h"
 
 namespace finack::app {
 namespace {
@@ -134,6 +136,21 @@ int serve(const std::string& address) {
   Engine app = default_engine();
   furnish(app);
   return app.run(address);
+}
+
+TEST(DefaultEngine, has_request_ids_and_recovery_and_takes_options) {
+  route::EngineOptions options;
+  options.method_not_allowed = false;
+  Engine app = default_engine(options);
+  app.get("/panic", [](Context&) { throw std::runtime_error("boom"); });
+  tests::FakeExchange panic("GET", "/panic");
+  app.handle(panic);
+  EXPECT_EQ(panic.aborted, record::Cause::app_failed);
+  EXPECT_EQ(panic.exception, "boom");
+  EXPECT_FALSE(panic.request_id.empty());
+  tests::FakeExchange other("POST", "/panic");
+  app.handle(other);
+  EXPECT_EQ(other.status, 404) << "405 was switched off";
 }
 
 TEST(EngineRun, serves_on_an_address_until_a_signal_and_says_how_it_went) {

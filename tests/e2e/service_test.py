@@ -180,6 +180,16 @@ class Start(unittest.TestCase):
                     self.assertIn(why, demo.said())
                     self.assertNotIn("listening on", demo.said())
 
+    def test_one_version_everywhere(self):
+        printed = subprocess.run([os.environ["FINACK"], "version", "--json"], check=True,
+                                 stdout=subprocess.PIPE).stdout
+        demo = Demo(self, "--listen", "127.0.0.1:0")
+        self.assertTrue(demo.started(), demo.said())
+        admin = ("127.0.0.1", int(re.search(r"admin on .*:(\d+)\n", demo.said())[1]))
+        version = json.loads(printed)["version"]
+        self.assertIn(f'"version":"{version}"', ask(admin, "/version").decode())
+        self.assertIn(f'version="{version}"', ask(admin, "/metrics").decode())
+
     def test_several_addresses(self):
         folder = tempfile.TemporaryDirectory(prefix="finack_service_")
         self.addCleanup(folder.cleanup)

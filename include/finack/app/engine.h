@@ -50,6 +50,6 @@ class Engine : public route::Engine {
 };
 
 /// An Engine with Engine::Defaults.
-Engine default_engine();
+Engine default_engine(const route::EngineOptions& options = {});
 
 }  // namespace finack::app
