@@ -17,5 +17,6 @@ using route::client_left;
 using route::ConnectionMonitor;
 using route::Context;
 using route::Cookie;
+using route::EngineOptions;
 
 }  // namespace finack

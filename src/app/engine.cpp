@@ -37,6 +37,8 @@ int Engine::run() {
   return (*service)->run();
 }
 
-Engine default_engine() { return Engine(Engine::Defaults{}); }
+Engine default_engine(const route::EngineOptions& options) {
+  return Engine(Engine::Defaults{}, options);
+}
 
 }  // namespace finack::app

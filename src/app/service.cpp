@@ -69,6 +69,26 @@ int next_signal(Nanos wait) {
   return signal > 0 ? signal : 0;
 }
 
+/// Our signals come by next_signal() alone while this lives. One that nobody took by then was meant
+/// for what has ended, and is used up.
+class SignalsTaken {
+ public:
+  SignalsTaken() {
+    const sigset_t set = our_signals();
+    ::pthread_sigmask(SIG_BLOCK, &set, &before_);
+  }
+  ~SignalsTaken() {
+    while (next_signal(Nanos{0}) != 0) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  SignalsTaken(const SignalsTaken&) = delete;
+  SignalsTaken& operator=(const SignalsTaken&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
 /// How loud each severity is: docs/endings.md, severity.
 record::Severity least_severity(LogLevel level) {
   switch (level) {
@@ -165,13 +185,13 @@ Expected<void> Service::open_servers() {
   metrics_ = std::make_unique<sinks::Metrics>(
       sinks::Metrics::Options{.counters = [this] { return counter_sources(); },
                               .dropped_lines = [this] { return lines_ ? lines_->dropped() : 0; },
-                              .version = kVersion,
+                              .version = version(),
                               .revision = "",
                               .loop_backend = backend});
   admin_handler_ = std::make_unique<admin::AdminHandler>(
       admin::AdminHandler::Options{.health = &health_,
                                    .metrics = [this] { return metrics_->text(); },
-                                   .version = kVersion,
+                                   .version = version(),
                                    .revision = "",
                                    .loop_backend = backend});
   probe_handler_ = std::make_unique<admin::ProbeHandler>(health_);
@@ -277,8 +297,7 @@ void Service::announce() const {
 
 int Service::run() {
   ::signal(SIGPIPE, SIG_IGN);
-  const sigset_t set = our_signals();
-  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  const SignalsTaken signals;
   drainer_->start();
   if (admin_) admin_->start();
   if (probe_) probe_->start();

@@ -2,9 +2,8 @@
 
 namespace finack::app {
 
-#ifndef FINACK_VERSION
-#define FINACK_VERSION "0.1.0"
-#endif
-inline constexpr const char* kVersion = FINACK_VERSION;
+/// What `finack version`, /version and the metrics say: the project's version as CMake knows it,
+/// "0.1.0".
+const char* version();
 
 }  // namespace finack::app

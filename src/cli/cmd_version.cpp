@@ -8,16 +8,18 @@
 namespace finack::cli {
 
 int version(int argc, char** argv) {
-  if (argc > 1 && std::string_view(argv[1]) == "--json") {
-    fmt::print("{{\"name\":\"finack\",\"version\":\"{}\"}}\n", app::kVersion);
+  const std::string_view argument = argc == 2 ? argv[1] : "";
+  if (argc == 1) {
+    fmt::print("finack {}\n", app::version());
     return 0;
   }
-  if (argc > 1 && std::string_view(argv[1]) != "--help") {
-    fmt::print(stderr, "finack version: no argument '{}'; only --json\n", argv[1]);
-    return 2;
+  if (argument == "--json") {
+    fmt::print("{{\"name\":\"finack\",\"version\":\"{}\"}}\n", app::version());
+    return 0;
   }
-  fmt::print("finack {}\n", app::kVersion);
-  return 0;
+  const bool help = argument == "--help";
+  fmt::print(help ? stdout : stderr, "usage: finack version [--json]\n");
+  return help ? 0 : 2;
 }
 
 }  // namespace finack::cli

@@ -25,7 +25,7 @@ std::string json_string(std::string_view text) {
 }
 
 constexpr std::string_view kDurationPattern =
-    "^[0-9]+$|^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?([0-9]+us)?([0-9]+ns)?$";
+    "^[0-9]+$|^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?([0-9]+us)?([0-9]+ns)?$";
 constexpr std::string_view kSizePattern = "^[0-9]+(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?$";
 constexpr std::string_view kRatePattern = "^[0-9]+(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)?(/s)?$";
 

@@ -12,7 +12,8 @@ namespace finack::config {
 /// unit at most once; a plain number counts seconds. nullopt: not of that form, or beyond 292
 /// years.
 std::optional<Nanos> parse_duration(std::string_view text);
-/// The shortest single-unit form that is exact: "75s", "90m", "24h", "30d", "0". Parses back alike.
+/// Exact, in the largest unit that divides it: "75s", "90m", "30d", "0"; of one day and one minute
+/// it makes "24h" and "60s". Parses back alike.
 std::string format_duration(Nanos duration);
 
 /// "512", "512B", "32KiB" (1024), "32kB" (1000); also MiB MB GiB GB TiB TB. Nothing else: "1k" is

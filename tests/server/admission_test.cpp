@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -26,25 +28,52 @@ TEST(Admission, zero_means_no_limit) {
   EXPECT_EQ(admission.live(), 1'000U);
 }
 
-TEST(Admission, counts_all_connections) {
-  Admission admission(2, 0);
-  EXPECT_EQ(admission.admit(v4(1, 1)), Answer::admitted);
-  EXPECT_EQ(admission.admit(v4(2, 1)), Answer::admitted);
-  EXPECT_EQ(admission.admit(v4(3, 1)), Answer::full);
-  EXPECT_EQ(admission.live(), 2U);
-  admission.leave(v4(1, 1));
-  EXPECT_EQ(admission.admit(v4(3, 1)), Answer::admitted);
-}
+struct Step {
+  Address peer;
+  std::optional<Answer> answer;  ///< What admit says; none: the peer leaves.
+};
 
-TEST(Admission, counts_per_host_whatever_the_port) {
-  Admission admission(0, 2);
-  EXPECT_EQ(admission.admit(v4(1, 1)), Answer::admitted);
-  EXPECT_EQ(admission.admit(v4(1, 2)), Answer::admitted);
-  EXPECT_EQ(admission.admit(v4(1, 3)), Answer::address_full);
-  EXPECT_EQ(admission.admit(v4(2, 1)), Answer::admitted);
-  EXPECT_EQ(admission.live(), 3U);
-  admission.leave(v4(1, 2));
-  EXPECT_EQ(admission.admit(v4(1, 4)), Answer::admitted);
+Step in(std::uint8_t host, std::uint16_t port, Answer answer = Answer::admitted) {
+  return {v4(host, port), answer};
+}
+Step out(std::uint8_t host, std::uint16_t port) { return {v4(host, port), {}}; }
+
+TEST(Admission, answers_by_both_limits) {
+  constexpr Answer kFull = Answer::full;
+  constexpr Answer kHostFull = Answer::address_full;
+  const struct {
+    const char* what;
+    std::uint32_t connections;
+    std::uint32_t per_address;
+    std::vector<Step> steps;
+  } cases[] = {
+      {"all connections count", 2, 0, {in(1, 1), in(2, 1), in(3, 1, kFull), out(1, 1), in(3, 1)}},
+      {"a host counts, whatever the port",
+       0,
+       2,
+       {in(1, 1), in(1, 2), in(1, 3, kHostFull), in(2, 1), out(1, 2), in(1, 4)}},
+      // An address over its own limit must not make the worker evict others.
+      {"the limit of the address comes before the limit of all",
+       1,
+       1,
+       {in(1, 1), in(1, 2, kHostFull), in(2, 1, kFull)}},
+  };
+  for (const auto& c : cases) {
+    Admission admission(c.connections, c.per_address);
+    std::uint32_t live = 0;
+    for (std::size_t i = 0; i < c.steps.size(); ++i) {
+      SCOPED_TRACE(std::string(c.what) + ", step " + std::to_string(i));
+      const auto& [peer, answer] = c.steps[i];
+      if (!answer) {
+        admission.leave(peer);
+        --live;
+      } else {
+        EXPECT_EQ(admission.admit(peer), *answer);
+        if (*answer == Answer::admitted) ++live;
+      }
+      EXPECT_EQ(admission.live(), live);
+    }
+  }
 }
 
 /// An evicted connection gives up its place at once, and its descriptor when it is closed.
@@ -62,15 +91,6 @@ TEST(Admission, an_evicted_connection_keeps_its_socket) {
   EXPECT_EQ(admission.live(), 1U);
   admission.evicted_closed();
   EXPECT_EQ(admission.admit(v4(4, 1)), Answer::admitted);
-}
-
-/// An address over its own limit must not make the worker evict others.
-TEST(Admission, the_limit_of_the_address_comes_before_the_limit_of_all) {
-  Admission admission(1, 1);
-  EXPECT_EQ(admission.admit(v4(1, 1)), Answer::admitted);
-  EXPECT_EQ(admission.admit(v4(1, 2)), Answer::address_full);
-  EXPECT_EQ(admission.admit(v4(2, 1)), Answer::full);
-  EXPECT_EQ(admission.live(), 1U);
 }
 
 /// Behind a Unix socket all clients look alike: the limit would hit the listener.

@@ -29,8 +29,37 @@ class ConnectionTimersTest : public ServerTest {
     }
     return passed;
   }
+  /// Sends `piece` and lets `pause` pass, until an answer comes but at most `times`.
+  void drip(Client& client, std::string_view piece, Nanos pause, int times) {
+    for (int i = 0; i < times && client.received.empty(); ++i) {
+      client.send(piece);
+      rig().settle(3);
+      rig().advance(pause);
+    }
+  }
+  /// The ending of the connection, which has to come once `client` closes too.
+  record::Ending ending_on_close(Client& client) {
+    client.close();
+    EXPECT_TRUE(rig().ended());
+    return rig().connections.empty() ? record::Ending{} : ending();
+  }
+  /// As ending_on_close, for a client that is answered 408.
+  record::Ending ending_on_408(Client& client) {
+    EXPECT_EQ(rig().response(client).status, 408);
+    return ending_on_close(client);
+  }
+  /// Asks, and does not read the answer; `turns` fill its small window.
+  Client& ask_without_reading(int receive_buffer, int turns, int requests = 1);
 };
 FINACK_SERVER_SUITE(ConnectionTimersTest);
+
+Client& ConnectionTimersTest::ask_without_reading(int receive_buffer, int turns, int requests) {
+  Client& client = rig().connect(receive_buffer);
+  client.reading = false;
+  for (int i = 0; i < requests; ++i) client.send(kGet);
+  rig().settle(turns);
+  return client;
+}
 
 void answer_x(http::Exchange& x) { answer(x, "x"); }
 
@@ -40,7 +69,6 @@ struct Endless : std::enable_shared_from_this<Endless> {
   void go() {
     const std::string piece(64 * 1024, 'e');
     for (;;) {
-      if (stop) return exchange.finish();
       const http::WriteState state = exchange.write(piece);
       if (state == http::WriteState::gone) {
         gone = true;
@@ -51,9 +79,16 @@ struct Endless : std::enable_shared_from_this<Endless> {
     }
   }
   http::Exchange& exchange;
-  bool stop = false;
   bool gone = false;
 };
+
+ServerRig::Handle endless_stream(std::shared_ptr<Endless>& endless) {
+  return [&endless](http::Exchange& x) {
+    endless = std::make_shared<Endless>(x);
+    EXPECT_TRUE(x.start({}));
+    endless->go();
+  };
+}
 
 TEST_P(ConnectionTimersTest, first_byte) {
   SERVE(answer_x);
@@ -64,12 +99,11 @@ TEST_P(ConnectionTimersTest, first_byte) {
   rig().advance(2s);
   EXPECT_TRUE(client.at_end);
   EXPECT_EQ(client.received, "");
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_first_byte);
-  EXPECT_EQ(ending().how, How::timeout);
-  EXPECT_EQ(ending().phase, Phase::fresh);
-  EXPECT_STREQ(ending().evidence.setting, "timeout-first-byte");
+  const record::Ending end = ending_on_close(client);
+  EXPECT_EQ(end.cause, Cause::timeout_first_byte);
+  EXPECT_EQ(end.how, How::timeout);
+  EXPECT_EQ(end.phase, Phase::fresh);
+  EXPECT_STREQ(end.evidence.setting, "timeout-first-byte");
   EXPECT_TRUE(rig().requests.empty());
 }
 
@@ -81,11 +115,9 @@ TEST_P(ConnectionTimersTest, a_head_that_trickles_does_not_restart_its_timer) {
     rig().advance(1s);
     client.send("a");
   }
-  EXPECT_EQ(rig().response(client).status, 408);
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_head);
-  EXPECT_EQ(ending().phase, Phase::head);
+  const record::Ending end = ending_on_408(client);
+  EXPECT_EQ(end.cause, Cause::timeout_head);
+  EXPECT_EQ(end.phase, Phase::head);
   EXPECT_EQ(rig().requests.at(0).ending.cause, Cause::timeout_head);
   EXPECT_EQ(rig().requests.at(0).status, 408);
 }
@@ -98,9 +130,7 @@ TEST_P(ConnectionTimersTest, empty_lines_alone_end_by_the_heads_deadline) {
   rig().settle(5);
   rig().advance(11s);
   EXPECT_TRUE(rig().until([&] { return fresh.gone(); }));
-  fresh.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_head);
+  EXPECT_EQ(ending_on_close(fresh).cause, Cause::timeout_head);
   Client& old = rig().connect();
   EXPECT_EQ(rig().ask(old, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\r\n").body,
             "ok");
@@ -114,20 +144,15 @@ TEST_P(ConnectionTimersTest, body_idle_restarts_with_each_byte) {
   SERVE(echo);
   Client& client = rig().connect();
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n");
-  for (int i = 0; i < 5; ++i) {
-    client.send("b");
-    rig().settle(3);
-    rig().advance(20s);
-  }
+  drip(client, "b", 20s, 5);
   EXPECT_FALSE(client.gone());
+  EXPECT_EQ(client.received, "");
   rig().advance(15s);
-  EXPECT_EQ(rig().response(client).status, 408);
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_body_idle);
-  EXPECT_EQ(ending().phase, Phase::body);
-  EXPECT_EQ(ending().evidence.expected_bytes, 100U);
-  EXPECT_EQ(ending().evidence.received_bytes, 5U);
+  const record::Ending end = ending_on_408(client);
+  EXPECT_EQ(end.cause, Cause::timeout_body_idle);
+  EXPECT_EQ(end.phase, Phase::body);
+  EXPECT_EQ(end.evidence.expected_bytes, 100U);
+  EXPECT_EQ(end.evidence.received_bytes, 5U);
 }
 
 TEST_P(ConnectionTimersTest, body_total_does_not_restart) {
@@ -136,15 +161,8 @@ TEST_P(ConnectionTimersTest, body_total_does_not_restart) {
   SERVE(echo, settings);
   Client& client = rig().connect();
   client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
-  for (int i = 0; i < 7 && client.received.empty(); ++i) {
-    client.send("1\r\nb\r\n");
-    rig().settle(3);
-    rig().advance(10s);
-  }
-  EXPECT_EQ(rig().response(client).status, 408);
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_body_total);
+  drip(client, "1\r\nb\r\n", 10s, 7);
+  EXPECT_EQ(ending_on_408(client).cause, Cause::timeout_body_total);
 }
 
 TEST_P(ConnectionTimersTest, a_body_below_the_minimum_rate_ends_however_evenly_it_drips) {
@@ -159,15 +177,8 @@ TEST_P(ConnectionTimersTest, a_body_below_the_minimum_rate_ends_however_evenly_i
                 .status,
             200);
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
-  for (int i = 0; i < 15 && client.received.empty(); ++i) {
-    client.send("dddddddddd");
-    rig().settle(3);
-    rig().advance(1s);
-  }
-  EXPECT_EQ(rig().response(client).status, 408);
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_min_rate);
+  drip(client, "dddddddddd", 1s, 15);
+  EXPECT_EQ(ending_on_408(client).cause, Cause::timeout_min_rate);
 }
 
 TEST_P(ConnectionTimersTest, a_body_above_the_minimum_rate_may_take_its_time) {
@@ -176,11 +187,7 @@ TEST_P(ConnectionTimersTest, a_body_above_the_minimum_rate_may_take_its_time) {
   SERVE(echo, settings);
   Client& client = rig().connect();
   client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 300\r\n\r\n");
-  for (int i = 0; i < 30; ++i) {
-    client.send("dddddddddd");
-    rig().settle(3);
-    rig().advance(1s);
-  }
+  drip(client, "dddddddddd", 1s, 30);
   EXPECT_EQ(rig().response(client).status, 200);
 }
 
@@ -203,9 +210,8 @@ TEST_P(ConnectionTimersTest, a_handler_over_its_time_is_answered_for_and_told) {
   EXPECT_TRUE(woken);
   EXPECT_EQ(exchange->left().cause, Cause::timeout_handler);
   exchange->abort(Cause::app_abort);
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::ok_completed) << "the timer ends the request only";
+  EXPECT_EQ(ending_on_close(client).cause, Cause::ok_completed)
+      << "the timer ends the request only";
   EXPECT_EQ(rig().requests.at(0).ending.cause, Cause::timeout_handler);
   EXPECT_EQ(rig().requests.at(0).status, 503);
 }
@@ -270,15 +276,8 @@ TEST_P(ConnectionTimersTest, a_stream_that_stalls_at_the_handler) {
 
 TEST_P(ConnectionTimersTest, a_client_that_stops_reading_a_stream) {
   std::shared_ptr<Endless> endless;
-  SERVE([&](http::Exchange& x) {
-    endless = std::make_shared<Endless>(x);
-    EXPECT_TRUE(x.start({}));
-    endless->go();
-  });
-  Client& client = rig().connect(16 * 1024);
-  client.reading = false;
-  client.send(kGet);
-  rig().settle(100);
+  SERVE(endless_stream(endless));
+  ask_without_reading(16 * 1024, 100);
   EXPECT_LE(time_to_end(100s), 65s);
   ASSERT_FALSE(rig().connections.empty()) << "a stalled client is waited for without a deadline";
   EXPECT_TRUE(endless->gone);
@@ -292,15 +291,8 @@ TEST_P(ConnectionTimersTest, a_client_that_stops_reading_a_stream) {
 /// The wait for the client goes on when the handler has let go.
 TEST_P(ConnectionTimersTest, a_client_that_stops_reading_what_a_finished_handler_left) {
   std::shared_ptr<Endless> endless;
-  SERVE([&](http::Exchange& x) {
-    endless = std::make_shared<Endless>(x);
-    EXPECT_TRUE(x.start({}));
-    endless->go();
-  });
-  Client& client = rig().connect(16 * 1024);
-  client.reading = false;
-  client.send(kGet);
-  rig().settle(100);
+  SERVE(endless_stream(endless));
+  ask_without_reading(16 * 1024, 100);
   endless->exchange.finish();
   rig().settle(5);
   EXPECT_LE(time_to_end(100s), 65s);
@@ -310,10 +302,7 @@ TEST_P(ConnectionTimersTest, a_client_that_stops_reading_what_a_finished_handler
 TEST_P(ConnectionTimersTest, a_client_that_asks_and_asks_and_never_reads) {
   const std::string body(100'000, 'b');
   SERVE([&](http::Exchange& x) { answer(x, body); });
-  Client& client = rig().connect(16 * 1024);
-  client.reading = false;
-  for (int i = 0; i < 200; ++i) client.send(kGet);
-  rig().settle(200);
+  ask_without_reading(16 * 1024, 200, 200);
   EXPECT_LE(time_to_end(200s), 100s);
   ASSERT_FALSE(rig().connections.empty()) << "a stalled client is waited for without a deadline";
 }
@@ -323,10 +312,7 @@ TEST_P(ConnectionTimersTest, response_total_also_holds_for_answers_given_at_once
   settings.timeouts.response_total = 40s;
   SERVE([](http::Exchange& x) { EXPECT_TRUE(x.respond_owned({}, std::string(20'000'000, 'o'))); },
         settings);
-  Client& client = rig().connect(16 * 1024);
-  client.reading = false;
-  client.send(kGet);
-  rig().settle(50);
+  Client& client = ask_without_reading(16 * 1024, 50);
   char some[8 * 1024];
   for (int i = 0; i < 40 && rig().connections.empty(); ++i) {  // a slow but living client
     EXPECT_GT(::recv(client.fd(), some, sizeof some, MSG_DONTWAIT), 0);
@@ -344,10 +330,7 @@ TEST_P(ConnectionTimersTest, a_closing_connection_does_not_keep_the_loop_busy) {
     head.close = true;
     EXPECT_TRUE(x.respond_owned(head, std::string(600'000, 'o')));
   });
-  Client& client = rig().connect(4 * 1024);
-  client.reading = false;
-  client.send(kGet);
-  rig().settle(50);
+  ask_without_reading(4 * 1024, 50);
   ASSERT_TRUE(rig().connections.empty());
   rig().advance(6s);  // past linger, before the end of flush
   rig().settle(5);
@@ -370,12 +353,11 @@ TEST_P(ConnectionTimersTest, idle_is_advertised_and_kept_with_a_margin) {
   EXPECT_FALSE(client.gone());
   rig().advance(2s);
   EXPECT_TRUE(client.at_end);
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_idle);
-  EXPECT_EQ(ending().phase, Phase::idle);
-  EXPECT_EQ(ending().delivered, record::Delivered::all);
-  EXPECT_GE(ending().evidence.idle_us, 76'000'000U);
+  const record::Ending end = ending_on_close(client);
+  EXPECT_EQ(end.cause, Cause::timeout_idle);
+  EXPECT_EQ(end.phase, Phase::idle);
+  EXPECT_EQ(end.delivered, record::Delivered::all);
+  EXPECT_GE(end.evidence.idle_us, 76'000'000U);
 }
 
 TEST_P(ConnectionTimersTest, a_request_that_meets_our_idle_fin_is_not_silence) {
@@ -386,10 +368,9 @@ TEST_P(ConnectionTimersTest, a_request_that_meets_our_idle_fin_is_not_silence) {
   rig().advance(80s, 2s);
   client.send(kGet);
   rig().settle(5);
-  client.close();
-  ASSERT_TRUE(rig().ended());
-  EXPECT_EQ(ending().cause, Cause::timeout_idle_raced);
-  EXPECT_EQ(ending().severity, record::Severity::fault);
+  const record::Ending end = ending_on_close(client);
+  EXPECT_EQ(end.cause, Cause::timeout_idle_raced);
+  EXPECT_EQ(end.severity, record::Severity::fault);
 }
 
 TEST_P(ConnectionTimersTest, lifetime_ends_idle_connections_and_those_that_answer) {

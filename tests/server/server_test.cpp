@@ -1,16 +1,13 @@
 // Workers on threads of their own: the whole of serving, and the watchdog.
 #include "server/server.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
-#include <cerrno>
-#include <charconv>
-#include <cstring>
+#include <string>
 #include <thread>
 
 #include "finack/record/drainer.h"
+#include "support/ask_once.h"
 #include "support/server_rig.h"
 
 namespace finack::tests {
@@ -30,31 +27,9 @@ class Slow final : public http::Handler {
   http::RouteLabel label_{"/slow"};
 };
 
-/// Asks on a connection of its own and reads until the server closes.
-std::string ask_once(const std::string& address, std::string_view target) {
-  const std::size_t colon = address.rfind(':');
-  std::uint16_t port = 0;
-  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(port);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) return "refused";
-  const timeval limit{5, 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  const std::string request =
-      "GET " + std::string(target) + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-  ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
-  std::string all;
-  char chunk[4096];
-  for (;;) {
-    const ssize_t n = ::recv(fd.get(), chunk, sizeof chunk, 0);
-    if (n == 0) return all;
-    if (n < 0 && errno == EINTR) continue;  // the exit of a ring of this thread interrupts it
-    if (n < 0) return all + "|recv: " + std::strerror(errno);
-    all.append(chunk, static_cast<std::size_t>(n));
-  }
+std::uint16_t port_of(const server::Server& server) {
+  const std::string address = server.addresses().at(0);
+  return static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
 }
 
 class ServerThreadsTest : public ::testing::TestWithParam<net::Backend> {
@@ -84,22 +59,22 @@ FINACK_SERVER_SUITE(ServerThreadsTest);
 
 TEST_P(ServerThreadsTest, serves_drains_and_counts_what_its_clients_counted) {
   server_->start();
-  const std::string address = server_->addresses().at(0);
-  for (int i = 0; i < 20; ++i) EXPECT_TRUE(ask_once(address, "/").ends_with("\r\n\r\nx"));
+  const std::uint16_t port = port_of(*server_);
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(ask_once(port, "/").ends_with("\r\n\r\nx"));
   server_->drain();
   EXPECT_EQ(server_->join(), 0U);
   EXPECT_TRUE(server_->finished());
   EXPECT_EQ(sum([](const record::Counters& c) { return c.connections.opened.get(); }), 20U);
   EXPECT_EQ(sum([](const record::Counters& c) { return c.connections.ended.get(); }), 20U);
   EXPECT_EQ(sum([](const record::Counters& c) { return c.requests.ended.get(); }), 20U);
-  EXPECT_EQ(ask_once(address, "/"), "refused");
+  EXPECT_EQ(ask_once(port, "/"), "refused");
 }
 
 TEST_P(ServerThreadsTest, the_watchdog_names_the_route_that_blocks_the_loop) {
   server_->start();
-  const std::string address = server_->addresses().at(0);
-  EXPECT_TRUE(ask_once(address, "/").ends_with("\r\n\r\nx"));
-  const std::string slow = ask_once(address, "/slow");
+  const std::uint16_t port = port_of(*server_);
+  EXPECT_TRUE(ask_once(port, "/").ends_with("\r\n\r\nx"));
+  const std::string slow = ask_once(port, "/slow");
   EXPECT_TRUE(slow.ends_with("\r\n\r\nx")) << slow;
   server_->drain();
   server_->join();
@@ -117,8 +92,8 @@ TEST_P(ServerThreadsTest, the_watchdog_names_the_route_that_blocks_the_loop) {
 
 TEST_P(ServerThreadsTest, forcing_ends_it_although_a_client_stays) {
   server_->start();
-  const std::string address = server_->addresses().at(0);
-  std::jthread client([&] { ask_once(address, "/slow"); });
+  const std::uint16_t port = port_of(*server_);
+  std::jthread client([&] { ask_once(port, "/slow"); });
   std::this_thread::sleep_for(20ms);
   server_->force();
   server_->join();

@@ -33,10 +33,11 @@ class Engine : public route::Engine {
 
   /// Serves on `address` (the forms of ProcessOptions::listen) until SIGTERM or SIGINT, then
   /// drains; a second signal cuts what is left. Call it from the main thread: it takes these
-  /// signals over. Returns 0 when every connection ended by itself, 1 when some had to be cut, 2
-  /// when it could not start (the reason is on standard error). Handlers that still ignore their
-  /// stop a second after the drain cannot be ended alone: then it says so, and ends the process
-  /// with status 1.
+  /// signals, SIGUSR1 and SIGHUP over until it returns (SIGPIPE stays ignored). One run at a time
+  /// in a process; engines may follow each other. Returns 0 when every connection ended by itself,
+  /// 1 when some had to be cut, 2 when it could not start (the reason is on standard error).
+  /// Handlers that still ignore their stop a second after the drain cannot be ended alone: then it
+  /// says so, and ends the process with status 1.
   int run(std::string_view address);
   /// As process() and settings() say.
   int run();
@@ -49,6 +50,6 @@ class Engine : public route::Engine {
 };
 
 /// An Engine with Engine::Defaults.
-Engine default_engine();
+Engine default_engine(const route::EngineOptions& options = {});
 
 }  // namespace finack::app

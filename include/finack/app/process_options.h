@@ -38,10 +38,12 @@ struct ProcessOptions {
   bool recording = true;      ///< false: only the books; for measuring what recording costs.
   bool redact_query = false;  ///< Record `/path?…` without what follows the question mark.
   Backend backend = Backend::automatic;
-  std::uint32_t workers = 0;             ///< 0: one per core the process may use.
-  std::uint32_t blocking_threads = 8;    ///< For blocking handlers, over all workers.
-  std::uint32_t blocking_queue = 256;    ///< Blocking requests that may wait for a thread.
-  std::string config;                    ///< The YAML file; empty: none.
+  std::uint32_t workers = 0;  ///< 0: one per core the process may use.
+  /// Threads for blocking handlers, over all workers, and how many requests may wait for one. Only
+  /// `finack demo` reads them: an engine makes its pool as EngineOptions::pool says.
+  std::uint32_t blocking_threads = 8;
+  std::uint32_t blocking_queue = 256;
+  std::string config;                    ///< The YAML file, read by `finack demo`; empty: none.
   record::Lang lang = record::Lang::en;  ///< Of explanations.
   LogLevel log_level = LogLevel::info;   ///< Of the console; `finack demo` starts with debug.
   Console console = Console::automatic;
