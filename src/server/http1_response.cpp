@@ -46,7 +46,7 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
     local(Cause::policy_request_limit);
   } else if (connection_->past_lifetime()) {
     end_lifetime();
-  } else if (connection_->peer_finished() && !another_request_waits()) {
+  } else if (connection_->peer_finished() && !another_request_waits() && !body_broken()) {
     override_close({EndedBy::peer, How::fin, Phase::flush, Cause::ok_half_close_served});
   } else if (!head_.keep_alive || head.close || r_.out == Out::until_close) {
     local(Cause::ok_completed);
