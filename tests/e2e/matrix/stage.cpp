@@ -62,6 +62,15 @@ void Stage::signal(int number) {
   server_.signal(number);
 }
 
+void Stage::wait_drain() {
+  const std::string table = fmt::format("/proc/{}/net/tcp", server_.pid());
+  const std::string listening = fmt::format(":{:04X} 00000000:0000 0A", server_.port());
+  const bool closed = e2e::eventually(deadline_.within(Millis(5000)), [&] {
+    return e2e::read_text_file(table).find(listening) == std::string::npos;
+  });
+  check(closed, "the server did not stop listening");
+}
+
 void Stage::freeze() {
   server_.signal(SIGSTOP);
   // The main thread may stand still while a worker still runs.
