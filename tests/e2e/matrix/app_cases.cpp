@@ -69,6 +69,7 @@ void leave_pool_thread(Stage& stage) {
   Peer& peer = stage.connect();
   peer.send(get("/blocking?ms=3000"));
   stage.wait_phase("handling");
+  stage.settle();  // The pool thread must have begun.
   peer.reset();
 }
 

@@ -72,6 +72,8 @@ class Stage {
   bool stopping() const { return stopping_; }
 
  private:
+  bool listens() const;
+
   e2e::DemoServer& server_;
   std::string backend_;
   Deadline deadline_;
