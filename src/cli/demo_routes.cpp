@@ -20,6 +20,7 @@ using route::Context;
 
 constexpr std::string_view kPong = "finack: pong\n";
 constexpr std::string_view kPlain = "text/plain; charset=utf-8";
+constexpr Millis kPatience{200};
 
 /// A number of the query string, at most `most`; `fallback` when absent or malformed.
 std::uint64_t number(Context& c, std::string_view name, std::uint64_t fallback,
@@ -55,6 +56,24 @@ Task<> stream(Context& c) {
   }
 }
 
+/// Streams as many chunks as `after=` asks for, so that what follows cuts a response; none by
+/// default.
+Task<> begin_response(Context& c) {
+  const std::uint64_t chunks = number(c, "after", 0, 1000);
+  if (chunks > 0) c.stream(kPlain);
+  for (std::uint64_t i = 0; i < chunks; ++i) co_await c.write("chunk " + std::to_string(i) + "\n");
+}
+
+Task<> panic(Context& c) {
+  co_await begin_response(c);
+  throw std::runtime_error("the demo was asked to panic");
+}
+
+Task<> abort(Context& c) {
+  co_await begin_response(c);
+  c.abort_connection();
+}
+
 /// Promises 100 bytes and sends `sent` of them.
 void promise_hundred(Context& c, std::size_t sent) {
   http::ResponseHead head;
@@ -67,6 +86,18 @@ void promise_hundred(Context& c, std::size_t sent) {
 Task<> answer_early(Context& c) {
   c.string(413, "not wanted\n");
   co_return;
+}
+
+/// Waits a moment for the body, then answers without it or, with `?abort`, aborts.
+Task<> lose_patience(Context& c) {
+  for (;;) {
+    const http::BodyRead read = c.exchange().read_body();
+    if (read.kind == http::BodyRead::Kind::wait) break;
+    if (read.kind != http::BodyRead::Kind::chunk) co_return c.string(413, "not wanted\n");
+  }
+  co_await c.sleep(kPatience);
+  if (c.exchange().request().query == "abort") co_return c.abort_connection();
+  c.string(413, "not wanted\n");
 }
 
 /// What GET /json answers and POST /json takes.
@@ -96,8 +127,8 @@ void add_demo_routes(route::Engine& engine) {
     c.data(200, type.empty() ? "application/octet-stream" : type, c.body());
   });
   engine.get("/stream", stream);
-  engine.get("/panic", [](Context&) { throw std::runtime_error("the demo was asked to panic"); });
-  engine.get("/abort", [](Context& c) { c.abort_connection(); });
+  engine.get("/panic", panic);
+  engine.get("/abort", abort);
   engine.get("/no-reply", [](Context&) {});
   engine.get("/json", [](Context& c) { c.json(200, Greeting{"hello", 1}); });
   engine.post("/json", post_json);
@@ -113,6 +144,7 @@ void add_demo_routes(route::Engine& engine) {
   engine.get("/short-body", [](Context& c) { promise_hundred(c, 40); });
   engine.get("/over-body", [](Context& c) { promise_hundred(c, 140); });
   engine.post("/upload-early", answer_early);
+  engine.post("/impatient", lose_patience);
 }
 
 }  // namespace finack::cli

@@ -169,8 +169,8 @@ Delivered Connection::delivered(std::size_t undelivered) const {
   if (active_ != nullptr && active_->response_cut() && undelivered == 0) return Delivered::partial;
   if (undelivered == 0 && !(active_ != nullptr && active_->response_incomplete()))
     return Delivered::all;
-  const std::uint64_t last =
-      active_ != nullptr ? active_->current_response_bytes() : last_response_bytes_;
+  std::uint64_t last = active_ != nullptr ? active_->current_response_bytes() : 0;
+  if (last == 0) last = last_response_bytes_ != 0 ? last_response_bytes_ : bytes_out_;
   return undelivered >= last && last > 0 ? Delivered::none : Delivered::partial;
 }
 

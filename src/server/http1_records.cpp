@@ -208,7 +208,7 @@ record::Ending Http1Exchange::own_ending(const record::Ending& ending,
   own.evidence.linger = record::Linger::none;
   const bool begun = r_.response != Response::none;
   const std::uint64_t queued = outbox_.queued();
-  const std::uint64_t from = std::max(acked_to, begun ? r_.response_begin : 0);
+  const std::uint64_t from = std::max(acked_to, r_.response_begin);
   own.undelivered_bytes = queued - std::min(queued, from);
   own.delivered = begun ? (acked_to > r_.response_begin ? Delivered::partial : Delivered::none)
                         : (response_owed() ? Delivered::none : Delivered::nothing_owed);

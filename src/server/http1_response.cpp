@@ -46,7 +46,7 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
     local(Cause::policy_request_limit);
   } else if (connection_->past_lifetime()) {
     end_lifetime();
-  } else if (connection_->peer_finished() && !another_request_waits()) {
+  } else if (connection_->peer_finished() && !another_request_waits() && !body_broken()) {
     override_close({EndedBy::peer, How::fin, Phase::flush, Cause::ok_half_close_served});
   } else if (!head_.keep_alive || head.close || r_.out == Out::until_close) {
     local(Cause::ok_completed);
@@ -286,12 +286,14 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
   }
   if (r_.response == Response::started) {
     // The client must see that something is missing: no last chunk, fewer bytes than promised.
-    r_.verdict = Verdict{EndedBy::local, How::fin, Phase::response, cause};
-    cut({EndedBy::local, How::fin, Phase::response,
+    const How how = r_.out == Out::until_close ? How::rst : How::fin;
+    r_.verdict = Verdict{EndedBy::local, how, Phase::response, cause};
+    cut({EndedBy::local, how, Phase::response,
          cause == Cause::app_abort ? cause : Cause::app_body_short});
     return let_go();
   }
   // app.abort: a reset on purpose, behind what earlier requests are owed.
+  if (body_open()) r_.body = Body::cut;  // no answer is owed to half a request
   r_.verdict = Verdict{EndedBy::local, How::rst, connection_->phase(), cause};
   override_close(*r_.verdict);
   close_.must_reset = true;
@@ -315,9 +317,11 @@ void Http1Exchange::client_left(Cause cause) {
 
 /// A second answer to a request that has one: the first cannot be completed any more.
 void Http1Exchange::misuse() {
-  r_.verdict = Verdict{EndedBy::local, How::fin, Phase::response, Cause::app_failed};
+  const bool by_reset = r_.response == Response::started && r_.out == Out::until_close;
+  const How how = by_reset ? How::rst : How::fin;
+  r_.verdict = Verdict{EndedBy::local, how, Phase::response, Cause::app_failed};
   if (r_.response == Response::started)
-    cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
+    cut({EndedBy::local, how, Phase::response, Cause::app_body_short});
 }
 
 void Http1Exchange::cut(const Verdict& verdict) {

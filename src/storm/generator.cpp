@@ -152,7 +152,7 @@ void Generator::dial(std::size_t index) {
   // The port is ours from here on, so this is the order in which it is taken.
   slot.contact = result_.contacts.size();
   result_.contacts.push_back(
-      {ntohl(local.sin_addr.s_addr), ntohs(local.sin_port), slot.behaviour, false, false});
+      {ntohl(local.sin_addr.s_addr), ntohs(local.sin_port), slot.behaviour, false, false, 0});
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.u64 = index;
@@ -210,6 +210,10 @@ void Generator::failed(std::size_t index, std::string why) {
 
 void Generator::free(std::size_t index) {
   Slot& slot = slots_[index];
+  if (slot.peer) {
+    result_.contacts[slot.contact].requests = slot.peer->requests();
+    result_.requests_begun += slot.peer->requests();
+  }
   if (slot.peer && !slot.peer->surprise().empty()) {
     Contact& contact = result_.contacts[slot.contact];
     contact.surprised = true;

@@ -36,8 +36,9 @@ struct Contact {
   std::uint32_t source = 0;  ///< IPv4 address, host byte order.
   std::uint16_t port = 0;
   Behaviour behaviour = Behaviour::get_close;
-  bool completed = false;  ///< Always, in a result.
-  bool surprised = false;  ///< It did not go by its script, so its ending may be any.
+  bool completed = false;      ///< Always, in a result.
+  bool surprised = false;      ///< It did not go by its script, so its ending may be any.
+  std::uint64_t requests = 0;  ///< That it began to send.
 };
 /// As record lines print it.
 std::string to_string(const Contact& contact);
@@ -52,6 +53,7 @@ struct BehaviourCount {
 struct StormResult {
   std::uint64_t connects_completed = 0;
   std::uint64_t connects_failed = 0;
+  std::uint64_t requests_begun = 0;
   std::string first_failure;
   std::array<BehaviourCount, kBehaviourCount> behaviours;
   /// Every completed connect in the order of the dials: those of one local address and port are in

@@ -15,6 +15,7 @@ struct SeenConnection {
   std::uint16_t port = 0;
   std::uint64_t sequence = 0;  ///< Of the accepts; connections of one peer address are in order.
   AllowedEnding ending{};
+  std::uint64_t requests = 0;  ///< That it counted on the connection.
 };
 
 /// From "127.0.0.1:50312" to source and port; false when it is no such text.

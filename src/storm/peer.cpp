@@ -68,6 +68,7 @@ Peer::Done Peer::play(const Step& step) {
 }
 
 void Peer::next_step() {
+  requests_ += steps_[at_].requests;
   ++at_;
   sent_ = 0;
   part_ = kWhole;

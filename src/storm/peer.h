@@ -30,6 +30,8 @@ class Peer {
   /// Goes on as far as the socket lets it. Safe to call at any time before it has ended.
   Need advance();
   int pause_ms() const { return pause_ms_; }
+  /// How many requests it has begun to send.
+  std::uint64_t requests() const { return requests_; }
 
   int fd() const { return fd_.get(); }
   Behaviour behaviour() const { return behaviour_; }
@@ -67,6 +69,7 @@ class Peer {
   std::size_t sent_ = 0;       ///< Bytes of the current step.
   std::size_t part_ = kWhole;  ///< How many bytes a send_part sends.
   std::uint64_t received_ = 0;
+  std::uint64_t requests_ = 0;
   int rounds_ = -1;  ///< What `repeat` still owes; -1: not drawn yet.
   int pause_ms_ = 0;
   bool paused_ = false;

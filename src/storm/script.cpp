@@ -35,8 +35,12 @@ constexpr std::string_view kAbort = FINACK_HEAD("GET /abort", "");
 constexpr std::string_view kShortBody = FINACK_HEAD("GET /short-body", "");
 #undef FINACK_HEAD
 
-constexpr Step send(std::string_view bytes) { return {Act::send, bytes}; }
-constexpr Step part(std::string_view bytes, int least) { return {Act::send_part, bytes, least}; }
+constexpr Step send(std::string_view bytes, unsigned requests = 1) {
+  return {Act::send, bytes, 0, requests};
+}
+constexpr Step part(std::string_view bytes, int least, unsigned requests = 1) {
+  return {Act::send_part, bytes, least, requests};
+}
 constexpr Step expect(int status) { return {Act::expect, {}, status}; }
 constexpr Step act(Act what, int number = 0) { return {what, {}, number}; }
 constexpr Step kClose = act(Act::close);
@@ -49,11 +53,11 @@ constexpr auto kAgreed = std::to_array<Step>({send(kPingClose), expect(200), kSe
 constexpr auto kKeepAlive =
     std::to_array<Step>({send(kPing), expect(200), kPause, act(Act::repeat, 4), kClose});
 constexpr auto kPipelined =
-    std::to_array<Step>({send(kThree), expect(200), expect(200), expect(200), kClose});
+    std::to_array<Step>({send(kThree, 3), expect(200), expect(200), expect(200), kClose});
 constexpr auto kPipelinedClose = std::to_array<Step>(
-    {send(kThreeClose), expect(200), expect(200), expect(200), kSeeFin, kClose});
+    {send(kThreeClose, 3), expect(200), expect(200), expect(200), kSeeFin, kClose});
 constexpr auto kChunkedEcho =
-    std::to_array<Step>({send(kChunkedHead), kPause, send(kChunks), expect(200), kClose});
+    std::to_array<Step>({send(kChunkedHead), kPause, send(kChunks, 0), expect(200), kClose});
 constexpr auto kSilentFin = std::to_array<Step>({kPause, kClose});
 constexpr auto kSilentRst = std::to_array<Step>({kPause, kReset});
 constexpr auto kHeadCutFin = std::to_array<Step>({part(kPing, 1), kPause, kClose});
@@ -61,19 +65,19 @@ constexpr auto kHeadCutRst = std::to_array<Step>({part(kPing, 1), kPause, kReset
 constexpr auto kSecondHeadCut =
     std::to_array<Step>({send(kPing), expect(200), part(kPing, 1), kPause, kClose});
 constexpr auto kBodyCutFin =
-    std::to_array<Step>({send(kUploadHead), part(kUpload, 0), kPause, kClose});
+    std::to_array<Step>({send(kUploadHead), part(kUpload, 0, 0), kPause, kClose});
 constexpr auto kBodyCutRst =
-    std::to_array<Step>({send(kUploadHead), part(kUpload, 0), kPause, kReset});
+    std::to_array<Step>({send(kUploadHead), part(kUpload, 0, 0), kPause, kReset});
 constexpr auto kChunksCutFin =
-    std::to_array<Step>({send(kChunkedHead), part(kChunks, 0), kPause, kClose});
+    std::to_array<Step>({send(kChunkedHead), part(kChunks, 0, 0), kPause, kClose});
 constexpr auto kChunksCutRst =
-    std::to_array<Step>({send(kChunkedHead), part(kChunks, 0), kPause, kReset});
+    std::to_array<Step>({send(kChunkedHead), part(kChunks, 0, 0), kPause, kReset});
 constexpr auto kLeftWaitingFin = std::to_array<Step>({send(kSlow), kPause, kClose});
 constexpr auto kLeftWaitingRst = std::to_array<Step>({send(kSlow), kPause, kReset});
 constexpr auto kLeftAtOnceFin = std::to_array<Step>({send(kPing), kClose});
 constexpr auto kLeftAtOnceRst = std::to_array<Step>({send(kPing), kReset});
 constexpr auto kHalfClose =
-    std::to_array<Step>({{Act::send_and_fin, kSlowish}, expect(200), kSeeFin, kClose});
+    std::to_array<Step>({{Act::send_and_fin, kSlowish, 0, 1}, expect(200), kSeeFin, kClose});
 constexpr auto kLeftReceivingFin = std::to_array<Step>({send(kStream), act(Act::read_dry), kClose});
 constexpr auto kLeftReceivingRst =
     std::to_array<Step>({send(kBig), act(Act::read_dry), kPause, kReset});

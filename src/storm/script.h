@@ -27,6 +27,7 @@ struct Step {
   Act act;
   std::string_view bytes;
   int number = 0;
+  unsigned requests = 0;  ///< That begin in `bytes`, as far as the server may read them.
 };
 
 /// The steps after connect; the last is close or reset.

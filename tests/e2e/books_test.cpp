@@ -166,6 +166,7 @@ void read_line(Records& out, const std::string& line, std::streamoff offset) {
   const std::string id = text(object, "id");
   seen.sequence = std::stoull(id.substr(id.find('-') + 1), nullptr, 16);
   seen.ending = ending_of(object);
+  seen.requests = object.at("requests").to_number<std::uint64_t>();
   ++out.causes[text(object, "cause")];
   out.seen.push_back(seen);
   out.ids.push_back(id);
@@ -260,6 +261,11 @@ std::string compare(const Records& records, const std::vector<Contact>& contacts
                           words(allowed)),
               out.line_at(records.offsets[s]));
     }
+    if (const std::uint64_t counted = records.seen[s].requests; counted != contact.requests) {
+      out.add(fmt::format("{}: {} requests counted, {} sent", name(contact.behaviour), counted,
+                          contact.requests),
+              out.line_at(records.offsets[s]));
+    }
     const auto requests = records.requests.find(records.ids[s]);
     compare_requests(out, contact, records.ids[s],
                      requests == records.requests.end() ? kNone : requests->second);
@@ -310,6 +316,7 @@ class Books : public ::testing::TestWithParam<const char*> {
       EXPECT_GT(count.completed, connections / 1000) << name(behaviour) << " is missing";
     }
     completed_ += result->connects_completed;
+    requests_ += result->requests_begun;
     contacts_.insert(contacts_.end(), result->contacts.begin(), result->contacts.end());
     EXPECT_TRUE(eventually(Deadline(Millis(20000)), [this] {
       return metric(metrics_page(*server_), "finack_connections_live") == 0;
@@ -323,8 +330,11 @@ class Books : public ::testing::TestWithParam<const char*> {
     EXPECT_EQ(metric(page, "finack_connection_endings_total"), completed_);
     EXPECT_EQ(metric(page, "finack_connections_live"), 0U);
     EXPECT_EQ(metric(page, "finack_requests_live"), 0U);
-    EXPECT_EQ(metric(page, "finack_requests_opened_total"),
-              metric(page, "finack_requests_ended_total"));
+    EXPECT_EQ(metric(page, "finack_requests_opened_total"), requests_);
+    EXPECT_EQ(metric(page, "finack_requests_ended_total"), requests_);
+    EXPECT_EQ(metric(page, "finack_request_endings_total"), requests_);
+    ASSERT_NE(page.find("\nfinack_unknown_endings_total"), std::string::npos);
+    EXPECT_EQ(metric(page, "finack_unknown_endings_total"), 0U);
     EXPECT_EQ(metric(page, "finack_records_dropped_total"), 0U);
   }
 
@@ -367,6 +377,7 @@ class Books : public ::testing::TestWithParam<const char*> {
   SteadyClock::time_point began_;
   std::vector<Contact> contacts_;
   std::uint64_t completed_ = 0;
+  std::uint64_t requests_ = 0;
   std::size_t causes_ = 0;
 };
 

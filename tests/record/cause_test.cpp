@@ -64,7 +64,7 @@ timeout.heartbeat SC b tunnel,idle/tunnel,pool fault
 timeout.tunnel_idle SC b tunnel/tunnel notice
 timeout.ws_close SC b tunnel/tunnel notice
 timeout.h2_settings SC c idle/pool notice
-timeout.lifetime S c any normal
+timeout.lifetime S b any normal
 timeout.drain SC b any/any notice
 timeout.resolve C b resolve fault
 timeout.connect C b connect fault

@@ -391,5 +391,36 @@ TEST_P(ConnectionTimersTest, lifetime_ends_idle_connections_and_those_that_answe
     EXPECT_EQ(seen.ending.cause, Cause::timeout_lifetime);
 }
 
+TEST_P(ConnectionTimersTest, lifetime_ends_a_request_that_its_client_drags_out) {
+  server::Settings settings;
+  settings.timeouts.lifetime = 2s;
+  SERVE(echo, settings);
+  struct Row {
+    std::string_view sent;
+    Phase phase;
+  };
+  std::size_t ends = 0;
+  for (const Row& row :
+       {Row{"GET / HTTP/1.1\r\nHo", Phase::head},
+        Row{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf", Phase::body}}) {
+    Client& client = rig().connect();
+    client.send(row.sent);
+    rig().settle(10);
+    rig().advance(3s);
+    EXPECT_TRUE(rig().until([&] { return client.at_end; }));
+    EXPECT_EQ(client.received, "");
+    client.close();
+    ASSERT_TRUE(rig().ended(++ends));
+    EXPECT_EQ(ending().cause, Cause::timeout_lifetime);
+    EXPECT_EQ(ending().phase, row.phase);
+    ASSERT_EQ(rig().requests.size(), ends);
+    const record::Ending& request = rig().requests.back().ending;
+    EXPECT_EQ(request.cause, Cause::timeout_lifetime);
+    EXPECT_EQ(request.phase, row.phase);
+    EXPECT_EQ(request.delivered, record::Delivered::nothing_owed);
+    EXPECT_TRUE(record::info(request.cause).ends_request);
+  }
+}
+
 }  // namespace
 }  // namespace finack::tests

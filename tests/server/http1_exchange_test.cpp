@@ -370,5 +370,77 @@ TEST_P(Http1ExchangeTest, single_bytes_of_one_client_do_not_take_all_buffers) {
   EXPECT_EQ(rig().response(client).body.size(), 1'000U);
 }
 
+/// The whole request is owed its answer; the cut one ends the connection.
+TEST_P(Http1ExchangeTest, a_request_that_is_cut_behind_a_whole_one) {
+  SERVE([](http::Exchange& x) {
+    if (x.request().framing != http::Framing::none) return echo(x);
+    answer_target(x);
+  });
+  struct Row {
+    std::string_view cut;
+    Cause cause;
+    Phase phase;
+  };
+  std::size_t ends = 0;
+  for (const Row& row : {Row{"GET /cut HT", Cause::client_head_truncated, Phase::head},
+                         Row{"POST /cut HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf",
+                             Cause::client_body_truncated, Phase::body}}) {
+    Client& client = rig().connect();
+    client.send("GET /whole HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send(row.cut);
+    client.finish();
+    EXPECT_EQ(rig().response(client).body, "/whole");
+    ASSERT_TRUE(rig().ended(++ends));
+    EXPECT_EQ(rig().connections.back().ending.cause, row.cause);
+    ASSERT_EQ(rig().requests.size(), 2 * ends);
+    EXPECT_EQ(rig().requests[2 * ends - 2].ending.cause, Cause::ok_completed);
+    const record::Ending& cut = rig().requests.back().ending;
+    EXPECT_EQ(cut.cause, row.cause);
+    EXPECT_EQ(cut.phase, row.phase);
+    EXPECT_EQ(cut.how, record::How::fin);
+    EXPECT_EQ(cut.delivered, record::Delivered::nothing_owed);
+  }
+}
+
+/// What the client did not take of an answer is not the loss of the request behind it.
+TEST_P(Http1ExchangeTest, a_cut_head_lost_nothing_of_the_answer_before_it) {
+  SERVE([](http::Exchange& x) { EXPECT_TRUE(x.respond_owned({}, std::string(300'000, 'o'))); });
+  Client& client = rig().connect(4 * 1024);
+  client.reading = false;
+  client.send("GET /big HTTP/1.1\r\nHost: h\r\n\r\nGET /cut HT");
+  rig().settle(50);
+  client.reset();
+  ASSERT_TRUE(rig().ended());
+  ASSERT_EQ(rig().requests.size(), 2U) << "the kernel was to take the answer";
+  EXPECT_EQ(rig().connections[0].ending.cause, Cause::client_head_truncated);
+  EXPECT_GT(rig().connections[0].ending.undelivered_bytes, 0U);
+  EXPECT_EQ(rig().requests[1].ending.cause, Cause::client_head_truncated);
+  EXPECT_EQ(rig().requests[1].ending.undelivered_bytes, 0U);
+  EXPECT_EQ(rig().requests[1].ending.delivered, record::Delivered::nothing_owed);
+}
+
+/// The answer stands, and nothing behind the bad chunk can be taken for a request.
+TEST_P(Http1ExchangeTest, a_bad_chunk_in_a_body_that_nobody_reads) {
+  SERVE(answer_target);
+  std::size_t ends = 0;
+  for (const bool with_fin : {false, true}) {
+    Client& client = rig().connect();
+    client.send(
+        "POST /up HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n"
+        "GET /evil HTTP/1.1\r\nHost: h\r\n\r\n");
+    if (with_fin) client.finish();
+    const Response response = rig().response(client);
+    EXPECT_EQ(response.body, "/up");
+    EXPECT_EQ(response.header("Connection"), "close");
+    EXPECT_TRUE(rig().until([&] { return client.gone(); }));
+    EXPECT_EQ(client.received, "");
+    client.close();
+    ASSERT_TRUE(rig().ended(++ends));
+    EXPECT_EQ(rig().connections.back().ending.cause, Cause::policy_early_reply) << with_fin;
+    ASSERT_EQ(rig().requests.size(), ends);
+    EXPECT_EQ(rig().requests.back().ending.cause, Cause::policy_early_reply) << with_fin;
+  }
+}
+
 }  // namespace
 }  // namespace finack::tests

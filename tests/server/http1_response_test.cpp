@@ -365,6 +365,14 @@ TEST_P(Http1ResponseTest, a_stream_that_fails_is_never_complete) {
   old.send(kGet10);
   EXPECT_TRUE(rig().until([&] { return old.gone(); }));
   EXPECT_TRUE(old.was_reset) << "a FIN would end the body as if it were whole";
+  client.close();
+  ASSERT_TRUE(rig().ended(2));
+  for (const SeenRequest& request : rig().requests)
+    EXPECT_EQ(request.ending.cause, Cause::app_failed);
+  for (const SeenConnection& seen : rig().connections) {
+    EXPECT_EQ(seen.ending.cause, Cause::app_body_short);
+    EXPECT_EQ(seen.ending.how, seen.protocol == "http/1.0" ? How::rst : How::fin);
+  }
 }
 
 TEST_P(Http1ResponseTest, the_cause_of_an_error_of_our_own_is_recorded) {
@@ -431,6 +439,23 @@ TEST_P(Http1ResponseTest, abort_resets_on_purpose) {
   EXPECT_EQ(rig().connections[0].ending.how, How::rst);
   EXPECT_EQ(rig().requests.at(0).ending.cause, Cause::app_abort);
   EXPECT_EQ(rig().requests.at(0).status, 0);
+  EXPECT_EQ(rig().connections[0].ending.delivered, record::Delivered::none);
+}
+
+TEST_P(Http1ResponseTest, nothing_was_owed_when_half_a_request_was_aborted) {
+  SERVE([](http::Exchange& x) {
+    while (x.read_body().kind == http::BodyRead::Kind::chunk) continue;
+    x.sleep(1ms, [&x] { x.abort(Cause::app_abort); });
+  });
+  Client& client = rig().connect();
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhalf");
+  rig().settle(10);
+  rig().advance(2ms, 1ms);
+  EXPECT_TRUE(rig().until([&] { return client.was_reset; }));
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(rig().connections[0].ending.phase, record::Phase::body);
+  EXPECT_EQ(rig().connections[0].ending.delivered, record::Delivered::nothing_owed);
+  EXPECT_EQ(rig().requests.at(0).ending.delivered, record::Delivered::nothing_owed);
 }
 
 TEST_P(Http1ResponseTest, abort_resets_on_purpose_but_not_before_earlier_answers_were_sent) {

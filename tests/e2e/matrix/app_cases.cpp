@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "e2e/matrix/acts.h"
 
 namespace finack::matrix {
@@ -38,6 +40,47 @@ void be_aborted(Stage& stage) {
   stage.check(peer.received() == 0, "an aborted request was answered");
 }
 
+/// Streams a chunk and then fails: the missing last chunk shows that the response was cut.
+void read_cut_stream(Stage& stage, const std::string& target) {
+  Peer& peer = stage.connect();
+  peer.send(get(target));
+  const Response response = peer.read_response();
+  stage.check(response.status == 200 && !response.complete, "the response was to be cut");
+  see_fin(stage, peer);
+}
+
+/// To HTTP/1.0 the FIN is the end of the body, so that only a RST can say that it was cut.
+void read_reset_stream(Stage& stage, const std::string& target) {
+  Peer& peer = stage.connect();
+  peer.send(fmt::format("GET {} HTTP/1.0\r\n\r\n", target));
+  stage.check(peer.read_to_end() == StreamSight::reset, "the cut response was to end in a reset");
+}
+
+/// The handler waits for a body that does not come, and aborts.
+void be_aborted_in_body(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(post("/impatient?abort", 100, "0123"));
+  stage.check(peer.read_to_end() == StreamSight::reset, "the abort was to be seen as a reset");
+  stage.check(peer.received() == 0, "an aborted request was answered");
+}
+
+/// The pool thread cannot be told that its client has left.
+void leave_pool_thread(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/blocking?ms=3000"));
+  stage.wait_phase("handling");
+  stage.settle();  // The pool thread must have begun.
+  peer.reset();
+}
+
+void block_loop(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/busy?ms=400"));
+  stage.check_answer(peer.read_response(), 200);
+  stage.settle();
+  peer.close();
+}
+
 /// With a Content-Length our FIN shows the peer whether the body came whole: too few bytes are a
 /// cut response, of too many it gets those that were promised.
 std::function<void(Stage&)> read_broken_body(std::string target, bool whole) {
@@ -51,9 +94,51 @@ std::function<void(Stage&)> read_broken_body(std::string target, bool whole) {
   };
 }
 
-}  // namespace
+/// What a handler that fails behind the first chunk leaves: by FIN, and to HTTP/1.0 by RST.
+std::vector<Case> cut_stream_cases() {
+  const auto cut = [](std::string_view how, std::string_view cause, std::string_view severity) {
+    return row("local", how, "response", cause, severity, how == "rst" ? "partial|none" : "partial")
+        .undelivered(0, how == "rst" ? kKiB : 0);
+  };
+  std::vector<Case> out;
+  for (const std::string how : {"fin", "rst"}) {
+    const auto act = [how](std::string target) {
+      return [how, target](Stage& stage) {
+        how == "fin" ? read_cut_stream(stage, target) : read_reset_stream(stage, target);
+      };
+    };
+    const Row failed = cut(how, "app.failed", "fault").with("exception", "*").answered(200);
+    const Row aborted = cut(how, "app.abort", "notice").answered(200);
+    out.push_back({fmt::format("app_failed_in_response_{}", how),
+                   {{"app.failed", "response", how}, {"app.body_short", "response", how}},
+                   {},
+                   act("/panic?after=1"),
+                   {{cut(how, "app.body_short", "fault"), {failed}}}});
+    out.push_back({fmt::format("app_abort_in_response_{}", how),
+                   {{"app.abort", "response", how}},
+                   {},
+                   act("/abort?after=1"),
+                   {{aborted, {aborted}}}});
+  }
+  return out;
+}
 
-std::vector<Case> app_cases() {
+std::vector<Case> finding_cases() {
+  const Row left = row("peer", "rst", "handling", "client.left_waiting", "notice", "none");
+  Row left_running = left;
+  left_running.evidence = {{"handler_after_left_us", "*"}};
+  Case outlived{"handler_outlived_client",
+                {{"client.left_waiting", "handling", "rst"}},
+                {},
+                leave_pool_thread,
+                {{left, {left_running}}}};
+  outlived.findings = {{"finding.handler_outlived_client", "/blocking", 1'000'000, 8'000'000}};
+  Case blocked{"loop_blocked", {}, {}, block_loop, {{closed_idle(), {served()}}}};
+  blocked.findings = {{"finding.loop_blocked", "/busy", 50'000, 5'000'000}};
+  return {std::move(outlived), std::move(blocked)};
+}
+
+std::vector<Case> handler_cases() {
   const auto failed = [](std::string_view cause) {
     return row("local", "reply", "handling", cause, "fault", "handed").answered(500);
   };
@@ -66,6 +151,11 @@ std::vector<Case> app_cases() {
        {},
        be_aborted,
        both(row("local", "rst", "handling", "app.abort", "notice", "none").answered(0))},
+      {"app_abort_in_body",
+       {{"app.abort", "body", "rst"}},
+       {},
+       be_aborted_in_body,
+       both(row("local", "rst", "body", "app.abort", "notice", "nothing_owed").answered(0))},
       {"app_failed",
        {{"app.failed", "handling", "reply"}},
        {},
@@ -102,6 +192,12 @@ std::vector<Case> app_cases() {
        read_broken_body("/over-body", true),
        both(broken("app.body_over", "all"))},
   };
+}
+
+}  // namespace
+
+std::vector<Case> app_cases() {
+  return joined(joined(handler_cases(), cut_stream_cases()), finding_cases());
 }
 
 }  // namespace finack::matrix

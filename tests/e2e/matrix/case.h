@@ -46,6 +46,14 @@ struct Expected {
   std::vector<Row> requests;
 };
 
+/// A finding that the act brings about, once.
+struct ExpectedFinding {
+  std::string name;
+  std::string route;
+  std::uint64_t duration_min_us = 0;
+  std::uint64_t duration_max_us = 0;
+};
+
 /// One row of the list of endings that a case stands for.
 struct Claim {
   std::string cause;
@@ -61,9 +69,10 @@ struct Case {
   std::vector<Expected> expected{};  ///< One for each peer, in the order in which they connect.
   std::vector<Expected> from_act{};  ///< What Stage::expect() may add, for the claims.
   std::vector<Row> peerless{};       ///< Connection records of no peer of the act.
-  int exit_status = 0;               ///< Of the server.
-  std::uint64_t descriptors = 0;     ///< The server's RLIMIT_NOFILE; 0: as ours.
-  bool own_network = false;          ///< Runs in a network namespace of its own.
+  std::vector<ExpectedFinding> findings{};  ///< All that may be found.
+  int exit_status = 0;                      ///< Of the server.
+  std::uint64_t descriptors = 0;            ///< The server's RLIMIT_NOFILE; 0: as ours.
+  bool own_network = false;                 ///< Runs in a network namespace of its own.
 };
 
 inline constexpr std::uint64_t kAny = std::numeric_limits<std::uint64_t>::max();

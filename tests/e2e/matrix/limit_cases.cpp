@@ -99,13 +99,61 @@ void be_answered_early(Stage& stage, bool finish_body) {
   see_fin(stage, peer);
 }
 
-/// Connects more often than the server has descriptors. Who is shut out says nothing, gets nothing
-/// and is closed; the others are served. Afterwards there is room again.
-void use_up_descriptors(Stage& stage, const Row& shut_out) {
-  // UBSan looks at an object's type through a pipe: without descriptors every object looks broken.
+/// The handler waits for the body, and gives up.
+void be_given_up(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(post("/impatient", 100, "0123"));
+  const Response response = peer.read_response();
+  stage.check_answer(response, 413);
+  stage.check(response.header("connection") == "close", "the answer lacks Connection: close");
+  see_fin(stage, peer);
+}
+
+/// A streamed response ends while the body is still owed.
+void be_streamed_early(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/stream?n=3&ms=80", "Content-Length: 100\r\n") + "0123456789");
+  stage.check_answer(peer.read_response(), 200);
+  see_fin(stage, peer);
+}
+
+/// UBSan looks at an object's type through a pipe: without descriptors every object looks broken.
+void skip_without_pipes() {
   const char* sanitizers = std::getenv("FINACK_SANITIZE");
   if (sanitizers != nullptr && std::string_view(sanitizers).find("undefined") != std::string::npos)
     throw Skipped("UBSan itself needs descriptors");
+}
+
+/// The same with requests that are here before anybody looks: who is shut out sees a FIN, and not a
+/// reset by its unread request.
+void use_up_descriptors_asking(Stage& stage) {
+  skip_without_pipes();
+  stage.freeze();
+  for (int i = 0; i < 36; ++i) stage.connect().send(get("/slow?ms=2500"));
+  stage.thaw();
+  std::size_t shut_out = 0;
+  for (Peer& peer : stage.peers()) {
+    const Response response = peer.read_response();
+    if (response.status == 200) {
+      stage.expect({closed_idle(), {served()}});
+      continue;
+    }
+    ++shut_out;
+    stage.check(peer.received() == 0, "a connection without a descriptor got bytes");
+    see_fin(stage, peer);
+    stage.expect({shed(), {}});
+  }
+  stage.check(shut_out > 0, "the server never ran out of descriptors");
+  stage.settle();
+  for (Peer& peer : stage.peers()) {
+    if (peer.received() > 0) peer.close();
+  }
+}
+
+/// Connects more often than the server has descriptors. Who is shut out says nothing, gets nothing
+/// and is closed; the others are served. Afterwards there is room again.
+void use_up_descriptors(Stage& stage, const Row& shut_out) {
+  skip_without_pipes();
   for (int i = 0; i < 36; ++i) stage.connect();
   stage.settle(Millis(1500));
   std::vector<Peer*> kept;
@@ -138,15 +186,43 @@ void use_up_fewer_descriptors(Stage& stage) {
   use_up_descriptors(stage, shed().with("error", "EMFILE"));
 }
 
-}  // namespace
+std::vector<Case> early_reply_cases() {
+  const Row early =
+      row("local", "reply", "handling", "policy.early_reply", "notice", "all").answered(413);
+  const auto early_in = [](std::string_view phase, int status) {
+    const Row expected =
+        row("local", "reply", phase, "policy.early_reply", "notice", "all").answered(status);
+    return std::vector<Expected>{{expected, {expected}}};
+  };
+  const Claim early_claim{"policy.early_reply", "handling", "reply"};
+  return {
+      {"early_reply",
+       {early_claim},
+       {},
+       [](Stage& s) { be_answered_early(s, false); },
+       {{early, {early}}}},
+      {"early_reply_body_finished_later",
+       {early_claim},
+       {},
+       [](Stage& s) { be_answered_early(s, true); },
+       {{early, {early}}}},
+      {"early_reply_in_body",
+       {{"policy.early_reply", "body", "reply"}},
+       {},
+       be_given_up,
+       early_in("body", 413)},
+      {"early_reply_in_response",
+       {{"policy.early_reply", "response", "reply"}},
+       {},
+       be_streamed_early,
+       early_in("response", 200)},
+  };
+}
 
-std::vector<Case> limit_cases() {
+std::vector<Case> shut_out_cases() {
   const Claim connections{"policy.connection_limited", "accept", "fin"};
   const Row evicted = row("local", "fin", "idle", "policy.idle_evicted", "notice", "all");
   const Row raced = row("local", "timeout", "idle", "timeout.idle_raced", "fault", "all");
-  const Row early =
-      row("local", "reply", "handling", "policy.early_reply", "notice", "all").answered(413);
-  const Claim early_claim{"policy.early_reply", "handling", "reply"};
   Case descriptors{
       "descriptors_exhausted", {{"resource.descriptors", "accept", "fin"}}, {}, [](Stage& s) {
         use_up_descriptors(s, shed());
@@ -157,6 +233,9 @@ std::vector<Case> limit_cases() {
   fewer.name = "descriptors_taken_away";
   fewer.descriptors = 1024;
   fewer.act = use_up_fewer_descriptors;
+  Case asking = descriptors;
+  asking.name = "descriptors_exhausted_that_ask";
+  asking.act = use_up_descriptors_asking;
   return {
       {"connections_limited_in_all",
        {connections},
@@ -189,19 +268,14 @@ std::vector<Case> limit_cases() {
        {"--max-connections", "1"},
        [](Stage& s) { be_evicted(s, true); },
        {{raced, {served()}}, {closed_idle(), {served()}}}},
-      {"early_reply",
-       {early_claim},
-       {},
-       [](Stage& s) { be_answered_early(s, false); },
-       {{early, {early}}}},
-      {"early_reply_body_finished_later",
-       {early_claim},
-       {},
-       [](Stage& s) { be_answered_early(s, true); },
-       {{early, {early}}}},
       descriptors,
       fewer,
+      asking,
   };
 }
+
+}  // namespace
+
+std::vector<Case> limit_cases() { return joined(shut_out_cases(), early_reply_cases()); }
 
 }  // namespace finack::matrix

@@ -82,6 +82,31 @@ void lose_route_before_answer(Stage& stage) {
   cut_route(stage, peer);
 }
 
+/// The route is lost first, so that what we send in `phase` is all that can tell.
+void lose_route_before_sending(Stage& stage, const std::string& bytes) {
+  Peer& peer = stage.connect();
+  stage.wait_phase("fresh");
+  cut_route(stage, peer);
+  peer.send(bytes);
+}
+
+/// Our probe of the half-close meets the lost route.
+void lose_route_and_half_close(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/slow?ms=15000"));
+  stage.wait_phase("handling");
+  cut_route(stage, peer);
+  peer.finish_sending();
+}
+
+void vanish_after(Stage& stage, const std::string& bytes, std::string_view phase) {
+  Peer& peer = stage.connect();
+  if (!bytes.empty()) peer.send(bytes);
+  stage.wait_phase(phase);
+  stage.settle();
+  peer.vanish();
+}
+
 /// Linux accept() hands out TCP connections that are already reset, so its ECONNABORTED is
 /// injected. The connection itself stays in the backlog; the next event of the listener brings it
 /// in.
@@ -155,6 +180,57 @@ std::vector<Case> vanished_cases() {
   };
 }
 
+/// Nothing of ours is on its way: only keep-alive finds out.
+std::vector<Case> vanished_early_cases() {
+  const auto vanishes = [](const std::string& phase, std::string bytes) {
+    const Row expected = vanished(phase, "nothing_owed", "keep_alive").with("error", "ETIMEDOUT");
+    Case out{"vanished_" + phase,
+             {{"network.vanished", phase, "timeout"}},
+             {"--tcp-keepalive", "1s"},
+             [bytes, phase](Stage& stage) { vanish_after(stage, bytes, phase); },
+             {{expected, {expected}}}};
+    if (bytes.empty()) out.expected.front().requests.clear();
+    return out;
+  };
+  return {
+      vanishes("fresh", ""),
+      vanishes("head", "GET /ping HTTP/1.1\r\nHo"),
+      vanishes("body", post("/echo", 100, "0123")),
+  };
+}
+
+std::vector<Case> unreachable_cases() {
+  const auto lost = [](const std::string& phase, std::string_view delivered) {
+    return unreachable(phase, delivered).undelivered(1, kMostHead);
+  };
+  const auto make = [](const std::string& phase, std::function<void(Stage&)> act,
+                       std::vector<Expected> expected) {
+    return in_own_network({"unreachable_" + phase,
+                           {{"network.unreachable", phase, "unreachable"}},
+                           kUserTimeout,
+                           std::move(act),
+                           std::move(expected)});
+  };
+  const auto before = [](std::string bytes) {
+    return [bytes](Stage& stage) { lose_route_before_sending(stage, bytes); };
+  };
+  const std::string expecting =
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n";
+  return {
+      // The answer to the first request is what meets the lost route.
+      make("head", before(get("/ping") + "GET /pi"),
+           {{lost("head", "none").with("first_unacknowledged_request", "1"),
+             {served(), unreachable("head", "nothing_owed")}}}),
+      // Our 100 Continue does.
+      make("body", before(expecting),
+           {{lost("body", "none"), {lost("body", "nothing_owed").answered(0)}}}),
+      make("handling", lose_route_and_half_close,
+           {{lost("handling", "none"), {lost("handling", "none").answered(0)}}}),
+      make("flush", before(get_close("/slow?ms=300")),
+           {{lost("flush", "none"), {lost("flush", "none")}}}),
+  };
+}
+
 std::vector<Case> other_cases() {
   Row lost_route_answer = unreachable("idle", "none");
   lost_route_answer.undelivered_min = 1;
@@ -184,6 +260,9 @@ std::vector<Case> other_cases() {
 
 }  // namespace
 
-std::vector<Case> network_cases() { return joined(vanished_cases(), other_cases()); }
+std::vector<Case> network_cases() {
+  return joined(joined(vanished_cases(), vanished_early_cases()),
+                joined(unreachable_cases(), other_cases()));
+}
 
 }  // namespace finack::matrix

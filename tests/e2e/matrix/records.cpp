@@ -35,6 +35,18 @@ class Differences {
     if (got != expected) add(key, expected, got);
   }
 
+  /// `expected`: words that may stand there, with '|' between them.
+  void one_of(std::string_view key, const std::string& expected) {
+    const std::string got = text_of(record_, key);
+    for (std::string_view rest = expected;;) {
+      const std::size_t end = rest.find('|');
+      if (rest.substr(0, end) == got) return;
+      if (end == std::string_view::npos) break;
+      rest.remove_prefix(end + 1);
+    }
+    add(key, expected, got);
+  }
+
   void range(std::string_view key, std::uint64_t min, std::uint64_t max) {
     const std::uint64_t got = number_of(record_, key);
     if (record_.if_contains(key) == nullptr || got < min || got > max) {
@@ -73,7 +85,7 @@ void ending(Differences& out, const Row& row) {
   out.word("phase", row.phase);
   out.word("cause", row.cause);
   out.word("severity", row.severity);
-  out.word("delivered", row.delivered);
+  out.one_of("delivered", row.delivered);
   out.range("undelivered_bytes", row.undelivered_min, row.undelivered_max);
   for (const auto& [key, value] : row.evidence) out.evidence(key, value);
 }
@@ -170,8 +182,9 @@ Records read_records(const std::string& path) {
     }
     json::object& object = value.as_object();
     const std::string kind = text_of(object, "kind");
-    if (kind == "finding") continue;
-    if (kind != "connection" && kind != "request") {
+    if (kind == "finding") {
+      out.findings.push_back(std::move(object));
+    } else if (kind != "connection" && kind != "request") {
       out.broken.push_back(line);
     } else if (const std::string purpose = text_of(object, "purpose");
                purpose.empty() || purpose == "traffic") {
@@ -181,12 +194,37 @@ Records read_records(const std::string& path) {
   return out;
 }
 
-bool all_there(const Records& records, const std::vector<Expected>& expected,
-               const std::vector<Row>& peerless) {
+bool all_there(const Records& records, const std::vector<Expected>& expected, const Case& what) {
   std::size_t requests = 0;
   for (const Expected& each : expected) requests += each.requests.size();
-  return records.connections.size() >= expected.size() + peerless.size() &&
-         records.requests.size() >= requests;
+  return records.connections.size() >= expected.size() + what.peerless.size() &&
+         records.requests.size() >= requests && records.findings.size() >= what.findings.size();
+}
+
+std::vector<std::string> compare_findings(const Records& records,
+                                          const std::vector<ExpectedFinding>& expected) {
+  std::vector<std::string> out;
+  std::vector<const json::object*> left;
+  for (const json::object& finding : records.findings) left.push_back(&finding);
+  for (const ExpectedFinding& wanted : expected) {
+    const auto at = std::ranges::find_if(left, [&](const json::object* got) {
+      const std::uint64_t duration = number_of(*got, "duration_us");
+      return text_of(*got, "finding") == wanted.name && text_of(*got, "route") == wanted.route &&
+             duration >= wanted.duration_min_us && duration <= wanted.duration_max_us;
+    });
+    if (at != left.end()) {
+      left.erase(at);
+    } else {
+      out.push_back(fmt::format("    {} of {} after {} to {} us expected, and not found",
+                                wanted.name, wanted.route, wanted.duration_min_us,
+                                wanted.duration_max_us));
+    }
+  }
+  for (const json::object* got : left) {
+    if (text_of(*got, "finding") == "finding.loop_blocked") continue;
+    out.push_back(fmt::format("    a finding that nobody expects: {}", json::serialize(*got)));
+  }
+  return out;
 }
 
 std::vector<std::string> compare(const Records& records, const std::vector<Expected>& expected,

@@ -47,16 +47,22 @@ void check_book(std::vector<std::string>& out, const MetricsPage& page, std::str
 }
 
 void check_books(std::vector<std::string>& out, const MetricsPage& page,
-                 const std::vector<Expected>& expected, const std::vector<Row>& peerless) {
+                 const std::vector<Expected>& expected, const Case& what) {
   std::map<std::string, int> connections;
   std::map<std::string, int> requests;
   for (const Expected& each : expected) {
     ++connections[each.connection.cause];
     for (const Row& request : each.requests) ++requests[request.cause];
   }
-  for (const Row& each : peerless) ++connections[each.cause];
+  for (const Row& each : what.peerless) ++connections[each.cause];
   check_book(out, page, "connection", connections);
   check_book(out, page, "request", requests);
+  for (const ExpectedFinding& finding : what.findings) {
+    const double count =
+        page.sum("finack_findings_total", fmt::format("finding=\"{}\"", finding.name));
+    if (count == 1 || (count > 1 && finding.name == "finding.loop_blocked")) continue;
+    out.push_back(fmt::format("    {} counted once expected, got {}", finding.name, count));
+  }
   for (const std::string_view name :
        {"finack_unknown_endings_total", "finack_endings_overflowed_total",
         "finack_records_dropped_total", "finack_record_lines_dropped_total"}) {
@@ -95,13 +101,13 @@ void perform(const Case& what, const RunOptions& options, Outcome& outcome) {
   const std::vector<Expected> expected = expectations(what, stage);
   const Millis patience = trouble.empty() ? kPatience : Millis(1000);
   const bool came = e2e::eventually(deadline.within(patience), [&] {
-    return all_there(read_records(server.records_path()), expected, what.peerless);
+    return all_there(read_records(server.records_path()), expected, what);
   });
   if (!trouble.empty()) outcome.lines.push_back("    the act failed: " + trouble);
   if (!came) outcome.lines.push_back("    not all expected records came in time");
   if (came && !stage.stopping()) {
     check_books(outcome.lines, MetricsPage(fetch_metrics(server.admin_port(), deadline)), expected,
-                what.peerless);
+                what);
   }
   try {
     stop(stage, what, outcome.lines);
@@ -109,8 +115,11 @@ void perform(const Case& what, const RunOptions& options, Outcome& outcome) {
     outcome.lines.push_back(fmt::format("    {}", failure.what()));
     server.signal(SIGKILL);
   }
-  for (std::string& line :
-       compare(read_records(server.records_path()), expected, what.peerless, stage.peers())) {
+  const Records records = read_records(server.records_path());
+  for (std::string& line : compare(records, expected, what.peerless, stage.peers())) {
+    outcome.lines.push_back(std::move(line));
+  }
+  for (std::string& line : compare_findings(records, what.findings)) {
     outcome.lines.push_back(std::move(line));
   }
 }

@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "e2e/matrix/case.h"
 #include "e2e/matrix/metrics_page.h"
@@ -60,6 +61,23 @@ void Stage::wait_phase(std::string_view phase, int count) {
 void Stage::signal(int number) {
   if (number == SIGTERM || number == SIGINT) stopping_ = true;
   server_.signal(number);
+}
+
+/// Listening sockets stand first in the kernel's table; the rest may be megabytes of others' past.
+bool Stage::listens() const {
+  std::ifstream table(fmt::format("/proc/{}/net/tcp", server_.pid()));
+  const std::string ours = fmt::format(":{:04X} 00000000:0000 0A", server_.port());
+  std::string line;
+  std::getline(table, line);  // the heading
+  while (std::getline(table, line) && line.find(":0000 0A ") != std::string::npos) {
+    if (line.find(ours) != std::string::npos) return true;
+  }
+  return false;
+}
+
+void Stage::wait_drain() {
+  const bool closed = e2e::eventually(deadline_.within(Millis(5000)), [&] { return !listens(); });
+  check(closed, "the server did not stop listening");
 }
 
 void Stage::freeze() {

@@ -49,6 +49,10 @@ class Stage {
   /// Waits until the server counts `count` live connections in `phase` (its own metrics).
   void wait_phase(std::string_view phase, int count = 1);
 
+  /// Waits until the server, told to drain, has closed its listening sockets: every worker has seen
+  /// it.
+  void wait_drain();
+
   void signal(int number);  ///< The server need not be stopped by the harness after SIGTERM.
   void freeze();            ///< SIGSTOP, and waits until it stands still.
   void thaw();
@@ -68,6 +72,8 @@ class Stage {
   bool stopping() const { return stopping_; }
 
  private:
+  bool listens() const;
+
   e2e::DemoServer& server_;
   std::string backend_;
   Deadline deadline_;

@@ -30,6 +30,31 @@ void head_after_request(Stage& stage, Leave way) {
   leave(peer, way);
 }
 
+/// A whole request and a cut one in one send; the first is answered and read.
+std::function<void(Stage&)> cut_behind(std::string cut, Leave way) {
+  return [cut, way](Stage& stage) {
+    Peer& peer = stage.connect();
+    peer.send(get("/ping") + cut);
+    stage.check_answer(peer.read_response(), 200);
+    stage.settle();
+    leave(peer, way);
+  };
+}
+
+/// The same, with the FIN in the kernel before the server looks. The first is owed its answer.
+std::function<void(Stage&)> cut_behind_at_once(std::string cut) {
+  return [cut](Stage& stage) {
+    Peer& peer = stage.connect();
+    stage.wait_phase("fresh");
+    stage.freeze();
+    peer.send(get("/ping") + cut);
+    peer.finish_sending();
+    stage.thaw();
+    stage.check_answer(peer.read_response(), 200);
+    see_fin(stage, peer);
+  };
+}
+
 /// The response runs while the request's body is still owed.
 void body_while_response(Stage& stage, Leave way) {
   Peer& peer = stage.connect();
@@ -104,8 +129,62 @@ std::vector<Case> cases_of(Leave way) {
   return out;
 }
 
+/// A request that is cut behind a whole one.
+std::vector<Case> pipelined_cases(Leave way) {
+  const std::string how(word(way));
+  const Row head = row("peer", how, "head", "client.head_truncated", "notice", "nothing_owed");
+  Row head_connection = head;
+  head_connection.delivered = "all";
+  return {
+      {fmt::format("pipelined_head_cut_{}", how),
+       {{"client.head_truncated", "head", how}},
+       {},
+       cut_behind("GET /pi", way),
+       {{head_connection, {served(), head}}}},
+      {fmt::format("pipelined_body_cut_{}", how),
+       {{"client.body_truncated", "body", how}},
+       {},
+       cut_behind(post("/echo", 100, "0123"), way),
+       {{cut_of(way, "body", "all", 4, 100),
+         {served(), cut_of(way, "body", "nothing_owed", 4, 100)}}}},
+  };
+}
+
+/// Whether the answer is acknowledged when the connection ends is the kernel's matter.
+std::vector<Case> pipelined_at_once_cases() {
+  constexpr std::uint64_t kAnswer = 512;
+  const Row head = row("peer", "fin", "head", "client.head_truncated", "notice", "nothing_owed");
+  Row head_connection = head;
+  head_connection.delivered = "all|none";
+  head_connection.undelivered_max = kAnswer;
+  const Row waiting = row("peer", "rst", "handling", "client.left_waiting", "notice", "none");
+  return {
+      {"pipelined_head_cut_at_once",
+       {{"client.head_truncated", "head", "fin"}},
+       {},
+       cut_behind_at_once("GET /pi"),
+       {{head_connection, {served(), head}}}},
+      {"pipelined_body_cut_at_once",
+       {{"client.body_truncated", "body", "fin"}},
+       {},
+       cut_behind_at_once(post("/echo", 100, "0123")),
+       {{cut_of(Leave::fin, "body", "all", 4, 100),
+         {served(), cut_of(Leave::fin, "body", "nothing_owed", 4, 100)}}}},
+      // The second was never begun: the client left while the first was handled.
+      {"pipelined_head_cut_while_handling",
+       {{"client.left_waiting", "handling", "rst"}},
+       {},
+       send_and_leave(get("/slow?ms=3000") + "GET /pi", Leave::rst),
+       {{waiting, {waiting}}}},
+  };
+}
+
 }  // namespace
 
-std::vector<Case> truncated_cases() { return joined(cases_of(Leave::fin), cases_of(Leave::rst)); }
+std::vector<Case> truncated_cases() {
+  return joined(joined(cases_of(Leave::fin), cases_of(Leave::rst)),
+                joined(pipelined_cases(Leave::fin),
+                       joined(pipelined_cases(Leave::rst), pipelined_at_once_cases())));
+}
 
 }  // namespace finack::matrix
