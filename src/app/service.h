@@ -14,6 +14,7 @@
 #include "finack/sinks/metrics.h"
 #include "finack/sinks/record_lines.h"
 #include "server/server.h"
+#include "sinks/log.h"
 
 namespace finack::app {
 
@@ -35,6 +36,8 @@ class Service {
   /// else 1. SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left. Does not return
   /// when handlers still ignore their stop a second after the drain: it exits with 1.
   int run();
+  /// Lines of the application, to standard error; they stop nobody when nobody reads them.
+  sinks::Log& log() { return log_; }
 
  private:
   Service(const server::Settings& settings, const ProcessOptions& options, Parts parts);
@@ -44,6 +47,7 @@ class Service {
                                                         http::Handler& handler,
                                                         std::uint32_t first_index);
   std::vector<sinks::CounterSource> counter_sources() const;
+  sinks::DroppedLines dropped_lines() const;
   void announce() const;
   void wait_for_end();
   std::uint64_t shut_down();
@@ -54,6 +58,7 @@ class Service {
   Parts parts_;
   std::uint32_t boot_;
   admin::Health health_;
+  sinks::Log log_;
   std::unique_ptr<sinks::RecordLines> lines_;
   std::unique_ptr<sinks::Console> console_;
   std::unique_ptr<sinks::Metrics> metrics_;

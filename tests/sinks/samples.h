@@ -20,6 +20,9 @@ inline constexpr WallTime kNoon{std::chrono::sys_days{std::chrono::year{2026} / 
                                 std::chrono::hours(8) + std::chrono::minutes(15) +
                                 std::chrono::microseconds(2'123'456)};
 
+/// How long a test waits for what must come.
+inline constexpr Nanos kPatience = std::chrono::seconds(30);
+
 inline Address v4(std::uint16_t port) {
   return {.family = Address::Family::v4, .port = port, .bytes = {127, 0, 0, 1}};
 }

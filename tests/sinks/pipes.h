@@ -1,0 +1,82 @@
+#pragma once
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "finack/base/fd.h"
+
+namespace finack::sinks::test {
+
+/// A pipe that is full and that nobody reads until the test says so.
+class FullPipe {
+ public:
+  static constexpr std::string_view kFilling = "#";
+
+  FullPipe() {
+    ::signal(SIGPIPE, SIG_IGN);
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return;
+    reader_ = Fd(ends[0]);
+    writer_ = Fd(ends[1]);
+    ::fcntl(writer_.get(), F_SETFL, O_NONBLOCK);
+    const std::string block(4096, kFilling[0]);
+    while (::write(writer_.get(), block.data(), block.size()) > 0) {
+    }
+    ::fcntl(writer_.get(), F_SETFL, 0);
+  }
+  /// Reads what is left, so that no writer stands still in its end.
+  ~FullPipe() {
+    if (reader_ && !thread_.joinable()) close_reader();
+    writer_ = Fd();
+    stopping_.store(true);
+    if (thread_.joinable()) thread_.join();
+  }
+  FullPipe(const FullPipe&) = delete;
+  FullPipe& operator=(const FullPipe&) = delete;
+
+  Fd writer() const { return Fd(::fcntl(writer_.get(), F_DUPFD_CLOEXEC, 3)); }
+  void close_reader() { reader_ = Fd(); }
+  void start_reading() {
+    thread_ = std::thread([this] {
+      while (read_some() || !stopping_.load()) {
+      }
+    });
+  }
+  /// All that was in the pipe until now.
+  std::string text() {
+    // Whoever takes the mutex while the pipe is empty has seen it all.
+    for (;;) {
+      const std::lock_guard lock(mutex_);
+      pollfd more{reader_.get(), POLLIN, 0};
+      if (::poll(&more, 1, 0) == 0) return text_;
+    }
+  }
+
+ private:
+  bool read_some() {
+    pollfd more{reader_.get(), POLLIN, 0};
+    if (::poll(&more, 1, 20) <= 0) return false;
+    const std::lock_guard lock(mutex_);
+    char bytes[65536];
+    const ssize_t n = ::read(reader_.get(), bytes, sizeof(bytes));
+    if (n <= 0) return false;
+    text_.append(bytes, static_cast<std::size_t>(n));
+    return true;
+  }
+
+  Fd reader_;
+  Fd writer_;
+  std::thread thread_;
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;
+  std::string text_;
+};
+
+}  // namespace finack::sinks::test
