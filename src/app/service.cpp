@@ -108,14 +108,15 @@ Expected<std::unique_ptr<Service>> Service::create(const server::Settings& setti
 
 Expected<void> Service::open_sinks() {
   if (!options_.records.empty()) {
-    auto lines = sinks::RecordLines::open({.path = options_.records,
-                                           .redact_query = options_.redact_query,
-                                           .lang = options_.lang,
-                                           .trouble =
-                                               [name = parts_.name](std::string_view what) {
-                                                 write_stderr_line(fmt::format("{}: {}", name, what));
-                                               },
-                                           .overflow = options_.records_overflow});
+    auto lines =
+        sinks::RecordLines::open({.path = options_.records,
+                                  .redact_query = options_.redact_query,
+                                  .lang = options_.lang,
+                                  .trouble =
+                                      [name = parts_.name](std::string_view what) {
+                                        write_stderr_line(fmt::format("{}: {}", name, what));
+                                      },
+                                  .overflow = options_.records_overflow});
     if (!lines) return std::unexpected(std::move(lines.error()));
     lines_ = std::move(*lines);
   }
@@ -269,8 +270,8 @@ int Service::run() {
 }
 
 /// Readiness goes first, listeners after the delay, connections after that; again: force. Workers
-/// that wait for a reader of records (--records-overflow block) drain no connection: past all limits
-/// they wait no longer.
+/// that wait for a reader of records (--records-overflow block) drain no connection: past all
+/// limits they wait no longer.
 void Service::wait_for_end() {
   Instant drain_at = Instant::max();
   Instant release_at = Instant::max();

@@ -19,8 +19,7 @@ namespace finack::sinks {
 class LineLane {
  public:
   /// `bytes`: a power of two.
-  explicit LineLane(std::size_t bytes)
-      : bytes_(new char[bytes]), mask_(bytes - 1) {
+  explicit LineLane(std::size_t bytes) : bytes_(new char[bytes]), mask_(bytes - 1) {
     assert(std::has_single_bit(bytes));
   }
 
@@ -72,10 +71,14 @@ class LineLane {
     return size;
   }
   std::uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
-  /// Lines dropped since the last call.
+  /// Lines dropped and not told yet, once all lines from before they were lost are taken; else 0.
   std::uint64_t take_lost() {
     const std::uint64_t all = dropped();
-    return all - std::exchange(lost_seen_, all);
+    if (lost_ == 0 && all != lost_seen_) {
+      lost_ = all - std::exchange(lost_seen_, all);
+      lost_at_ = pushed_.load(std::memory_order_acquire);
+    }
+    return taken() < lost_at_ ? 0 : std::exchange(lost_, 0);
   }
 
   /// Lines dropped since the start; any thread.
@@ -99,6 +102,8 @@ class LineLane {
   std::atomic<std::uint64_t> dropped_{0};
   alignas(64) std::atomic<std::uint64_t> taken_{0};
   std::uint64_t lost_seen_ = 0;
+  std::uint64_t lost_ = 0;  ///< Seen, not told yet.
+  std::uint64_t lost_at_ = 0;
 };
 
 }  // namespace finack::sinks

@@ -33,9 +33,9 @@ void append_report(std::string& out, std::uint64_t count) {
 
 Log::Log(Fd fd, std::size_t lane_bytes)
     : serial_(next_serial()),
-      thread_(
-          std::move(fd), "",
-          {.lane_bytes = lane_bytes, .bound = kBound, .trouble = {}, .report = append_report}) {}
+      thread_(std::move(fd), "",
+              {.lane_bytes = lane_bytes, .bound = kBound, .trouble = {}, .report = append_report}) {
+}
 
 void Log::write(std::string_view line) {
   LineLane& lane = seat.log == serial_ ? *seat.lane : lane_of_this_thread();

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -25,18 +26,20 @@ class FullPipe {
     if (::pipe2(ends, O_CLOEXEC) != 0) return;
     reader_ = Fd(ends[0]);
     writer_ = Fd(ends[1]);
-    ::fcntl(writer_.get(), F_SETFL, O_NONBLOCK);
-    const std::string block(4096, kFilling[0]);
-    while (::write(writer_.get(), block.data(), block.size()) > 0) {
-    }
-    ::fcntl(writer_.get(), F_SETFL, 0);
+    fill();
+  }
+  /// One with a name.
+  explicit FullPipe(const std::string& path) {
+    if (::mkfifo(path.c_str(), 0600) != 0) return;
+    reader_ = Fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    writer_ = Fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    fill();
   }
   /// Reads what is left, so that no writer stands still in its end.
   ~FullPipe() {
     if (reader_ && !thread_.joinable()) close_reader();
     writer_ = Fd();
-    stopping_.store(true);
-    if (thread_.joinable()) thread_.join();
+    stop_reading();
   }
   FullPipe(const FullPipe&) = delete;
   FullPipe& operator=(const FullPipe&) = delete;
@@ -44,12 +47,18 @@ class FullPipe {
   Fd writer() const { return Fd(::fcntl(writer_.get(), F_DUPFD_CLOEXEC, 3)); }
   void close_reader() { reader_ = Fd(); }
   void start_reading() {
+    stopping_.store(false);
     thread_ = std::thread([this] {
       while (read_some() || !stopping_.load()) {
       }
     });
   }
-  /// All that was in the pipe until now.
+  /// Reads what is there, then no more.
+  void stop_reading() {
+    stopping_.store(true);
+    if (thread_.joinable()) thread_.join();
+  }
+  /// All that was in the pipe until now; while reading only.
   std::string text() {
     // Whoever takes the mutex while the pipe is empty has seen it all.
     for (;;) {
@@ -60,6 +69,13 @@ class FullPipe {
   }
 
  private:
+  void fill() {
+    ::fcntl(writer_.get(), F_SETFL, O_NONBLOCK);
+    const std::string block(4096, kFilling[0]);
+    while (::write(writer_.get(), block.data(), block.size()) > 0) {
+    }
+    ::fcntl(writer_.get(), F_SETFL, 0);
+  }
   bool read_some() {
     pollfd more{reader_.get(), POLLIN, 0};
     if (::poll(&more, 1, 20) <= 0) return false;

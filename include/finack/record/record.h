@@ -78,8 +78,8 @@ struct FindingRecord {
 class Doorbell;
 
 /// Reads records. Must not block: what may (a pipe, a disk) is written by a thread of the sink's
-/// own, or all other sinks wait with it. Called on the drainer's thread, one call at a time. The second implementation
-/// rule is met by record lines, console and metrics.
+/// own, or all other sinks wait with it. Called on the drainer's thread, one call at a time. The
+/// second implementation rule is met by record lines, console and metrics.
 class Sink {
  public:
   virtual ~Sink() = default;
