@@ -102,20 +102,18 @@ class MetricsTest : public ::testing::Test {
   Counters& worker(std::size_t i) { return *counters_[i]; }
   Counters& admin() { return *counters_[2]; }
   Metrics metrics() {
-    return Metrics({.counters =
-                        [this] {
-                          return std::vector<CounterSource>{
-                              {.counters = counters_[0].get(), .worker = 0},
-                              {.counters = counters_[1].get(), .worker = 1},
-                              {.counters = counters_[2].get(), .purpose = Purpose::admin}};
-                        },
-                    .dropped_lines =
-                        [] {
-                          return DroppedLines{.records = 17, .console = 5, .log = 3};
-                        },
-                    .version = "1.2.3",
-                    .revision = "abc",
-                    .loop_backend = "epoll"});
+    return Metrics(
+        {.counters =
+             [this] {
+               return std::vector<CounterSource>{
+                   {.counters = counters_[0].get(), .worker = 0},
+                   {.counters = counters_[1].get(), .worker = 1},
+                   {.counters = counters_[2].get(), .purpose = Purpose::admin}};
+             },
+         .dropped_lines = [] { return DroppedLines{.records = 17, .console = 5, .log = 3}; },
+         .version = "1.2.3",
+         .revision = "abc",
+         .loop_backend = "epoll"});
   }
   Exposition exposition() { return Exposition(metrics().text()); }
 
