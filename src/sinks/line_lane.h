@@ -14,8 +14,8 @@
 namespace finack::sinks {
 
 /// A bounded ring of whole lines from one thread to another that may stand still. The writer never
-/// waits: a line that does not fit is dropped and counted. Lock-free; its memory is touched only as
-/// far as lines wait.
+/// waits: a line that does not fit is dropped and counted. Lock-free; whenever it is empty it
+/// begins again at its front, so that memory is touched only as far as lines wait.
 class LineLane {
  public:
   /// `bytes`: a power of two.
@@ -32,7 +32,12 @@ class LineLane {
       dropped_.fetch_add(1, std::memory_order_relaxed);
       return false;
     }
-    const std::uint64_t at = pushed();
+    std::uint64_t at = pushed();
+    if (waiting() == 0 && (at & mask_) >= kRestartAt) {
+      // The reader is done with the last skip, and sees this one with the line behind it.
+      skip_from_ = at;
+      skip_to_ = at = (at | mask_) + 1;
+    }
     put(at, line);
     put(at + line.size(), end);
     pushed_.store(at + size, std::memory_order_release);
@@ -48,9 +53,10 @@ class LineLane {
   /// Appends about `most` bytes of waiting lines to `out`, none behind position `until`. Whole
   /// lines only, one at least. Returns how many bytes.
   std::size_t take(std::string& out, std::size_t most, std::uint64_t until) {
-    const std::uint64_t from = taken();
+    std::uint64_t from = taken();
     const std::uint64_t end = std::min(pushed_.load(std::memory_order_acquire), until);
     if (from >= end) return 0;
+    if (from == skip_from_) from = skip_to_;
     const std::size_t before = out.size();
     std::uint64_t at = from;
     while (at < end) {
@@ -86,8 +92,11 @@ class LineLane {
   std::size_t capacity() const { return mask_ + 1; }
 
  private:
+  static constexpr std::size_t kRestartAt = 256 * 1024;
+
   std::size_t waiting() const {
-    return static_cast<std::size_t>(pushed() - taken_.load(std::memory_order_acquire));
+    const std::uint64_t taken = taken_.load(std::memory_order_acquire);
+    return static_cast<std::size_t>(pushed() - std::max(taken, skip_to_));
   }
   void put(std::uint64_t at, std::string_view text) {
     const std::size_t index = at & mask_;
@@ -99,6 +108,9 @@ class LineLane {
   std::unique_ptr<char[]> bytes_;
   std::size_t mask_;
   alignas(64) std::atomic<std::uint64_t> pushed_{0};
+  // Positions nothing was put at; the writer's, read behind pushed_.
+  std::uint64_t skip_from_ = 0;
+  std::uint64_t skip_to_ = 0;
   std::atomic<std::uint64_t> dropped_{0};
   alignas(64) std::atomic<std::uint64_t> taken_{0};
   std::uint64_t lost_seen_ = 0;

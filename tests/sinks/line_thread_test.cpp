@@ -52,6 +52,30 @@ TEST(LineLane, WrapsDropsAndTakesWholeLines) {
   EXPECT_EQ(lane.dropped(), 40u);
 }
 
+TEST(LineLane, BeginsAgainAtItsFrontWheneverItIsEmpty) {
+  LineLane lane(1024 * 1024);
+  const std::string line = std::string(9999, 'x') + "\n";
+  std::string out;
+  std::uint64_t jumps = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint64_t before = lane.pushed();
+    ASSERT_TRUE(lane.try_push(line));
+    jumps += lane.pushed() - before == line.size() ? 0 : 1;
+    EXPECT_LT((lane.pushed() - 1) % lane.capacity(), 256u * 1024 + line.size());
+    EXPECT_FALSE(lane.quarter_full());
+    out.clear();
+    ASSERT_EQ(lane.take(out, 1 << 20, lane.pushed()), line.size());
+    ASSERT_EQ(out, line);
+  }
+  EXPECT_GT(jumps, 30u);
+  while (lane.try_push(line)) {
+  }
+  out.clear();
+  std::size_t all = 0;
+  while (const std::size_t size = lane.take(out, 64 * 1024, lane.pushed())) all += size;
+  EXPECT_EQ(all, lane.capacity() / line.size() * line.size()) << "full is full, wherever it began";
+}
+
 TEST(LineThread, AStuckPipeHoldsUpNobodyAndTheLossIsToldWhenItMoves) {
   FullPipe pipe;
   QueuedLines lines(pipe.writer(), "", with_lane(1024));
