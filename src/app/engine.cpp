@@ -10,7 +10,9 @@
 namespace finack::app {
 
 Engine::Engine(Defaults, const route::EngineOptions& options) : route::Engine(options) {
-  use(route::request_id(), route::recovery());
+  // Whatever goes wrong further in, there is a line of it.
+  use(route::logger(), route::request_id(), route::recovery());
+  monitor_ = std::make_unique<route::ConnectionMonitor>(route::ConnectionMonitor::Hooks{});
 }
 
 route::ConnectionMonitor& Engine::monitor(route::ConnectionMonitor::Hooks hooks,
@@ -34,7 +36,10 @@ int Engine::run() {
     fmt::print(stderr, "finack: {}\n", service.error().what);
     return 2;
   }
-  return (*service)->run();
+  log_to([&log = (*service)->log()](std::string_view line) { log.write(line); });
+  const int status = (*service)->run();
+  log_to({});
+  return status;
 }
 
 Engine default_engine(const route::EngineOptions& options) {

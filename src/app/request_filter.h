@@ -21,6 +21,8 @@ class RequestFilter final : public record::Sink {
   void on_dropped(std::uint64_t count) override { to_.on_dropped(count); }
   void flush(WallTime now) override { to_.flush(now); }
   void reopen() override { to_.reopen(); }
+  bool has_room() override { return to_.has_room(); }
+  void attach(record::Doorbell* bell) override { to_.attach(bell); }
 
  private:
   bool is_due() {

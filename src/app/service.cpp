@@ -22,6 +22,7 @@ namespace {
 
 constexpr Nanos kLook = std::chrono::milliseconds(20);
 constexpr Nanos kSinkGrace = std::chrono::seconds(5);
+constexpr Nanos kEndless = std::chrono::hours(24);
 
 /// Each connection needs a descriptor: the soft limit is made as large as the hard one allows.
 void raise_descriptor_limit() {
@@ -119,7 +120,8 @@ Service::Service(const server::Settings& settings, const ProcessOptions& options
     : settings_(settings),
       options_(options),
       parts_(std::move(parts)),
-      boot_(std::random_device{}()) {
+      boot_(std::random_device{}()),
+      log_(standard_error()) {
   if (options_.workers == 0) options_.workers = usable_cores();
 }
 
@@ -140,12 +142,15 @@ Expected<std::unique_ptr<Service>> Service::create(const server::Settings& setti
 
 Expected<void> Service::open_sinks() {
   if (!options_.records.empty()) {
-    auto lines = sinks::RecordLines::open({.path = options_.records,
-                                           .redact_query = options_.redact_query,
-                                           .lang = options_.lang,
-                                           .trouble = [name = parts_.name](std::string_view what) {
-                                             fmt::print(stderr, "{}: {}\n", name, what);
-                                           }});
+    auto lines =
+        sinks::RecordLines::open({.path = options_.records,
+                                  .redact_query = options_.redact_query,
+                                  .lang = options_.lang,
+                                  .trouble =
+                                      [name = parts_.name](std::string_view what) {
+                                        write_stderr_line(fmt::format("{}: {}", name, what));
+                                      },
+                                  .overflow = options_.records_overflow});
     if (!lines) return std::unexpected(std::move(lines.error()));
     lines_ = std::move(*lines);
   }
@@ -184,7 +189,7 @@ Expected<void> Service::open_servers() {
   const std::string backend(net::name(server_->backend()));
   metrics_ = std::make_unique<sinks::Metrics>(
       sinks::Metrics::Options{.counters = [this] { return counter_sources(); },
-                              .dropped_lines = [this] { return lines_ ? lines_->dropped() : 0; },
+                              .dropped_lines = [this] { return dropped_lines(); },
                               .version = version(),
                               .revision = "",
                               .loop_backend = backend});
@@ -276,23 +281,30 @@ std::vector<sinks::CounterSource> Service::counter_sources() const {
   return sources;
 }
 
+sinks::DroppedLines Service::dropped_lines() const {
+  return {.records = lines_ ? lines_->dropped() : 0,
+          .console = console_ ? console_->dropped() : 0,
+          .log = log_.dropped()};
+}
+
 /// To standard error: standard output may belong to record lines.
 void Service::announce() const {
-  for (const std::string& address : server_->addresses())
-    fmt::print(stderr, "{}: listening on {}\n", parts_.name, address);
-  if (admin_) fmt::print(stderr, "{}: admin on {}\n", parts_.name, admin_->addresses().front());
-  if (probe_) fmt::print(stderr, "{}: probes on {}\n", parts_.name, probe_->addresses().front());
-  fmt::print(stderr, "{}: {} worker{}, backend {}{}\n", parts_.name, options_.workers,
-             options_.workers == 1 ? "" : "s", net::name(server_->backend()),
-             server_->backend_reason().empty() ? "" : " (" + server_->backend_reason() + ")");
+  const auto say = [this](const std::string& text) {
+    write_stderr_line(parts_.name + ": " + text);
+  };
+  for (const std::string& address : server_->addresses()) say("listening on " + address);
+  if (admin_) say("admin on " + admin_->addresses().front());
+  if (probe_) say("probes on " + probe_->addresses().front());
+  say(fmt::format("{} worker{}, backend {}{}", options_.workers, options_.workers == 1 ? "" : "s",
+                  net::name(server_->backend()),
+                  server_->backend_reason().empty() ? "" : " (" + server_->backend_reason() + ")"));
   const std::uint32_t wanted = settings_.limits.connections;
   if (most_connections_ != 0 && (wanted == 0 || wanted > most_connections_)) {
-    fmt::print(stderr,
-               "{}: {} connections at most: the process may open {} files, max-connections is {}; "
-               "raise LimitNOFILE or ulimit -n\n",
-               parts_.name, most_connections_, descriptor_limit_, count_or_none(wanted));
+    say(fmt::format(
+        "{} connections at most: the process may open {} files, max-connections is {}; raise "
+        "LimitNOFILE or ulimit -n",
+        most_connections_, descriptor_limit_, count_or_none(wanted)));
   }
-  std::fflush(stderr);
 }
 
 int Service::run() {
@@ -319,9 +331,12 @@ int Service::run() {
   return cut > 0 ? 1 : 0;
 }
 
-/// Readiness goes first, listeners after the delay, connections after that; again: force.
+/// Readiness goes first, listeners after the delay, connections after that; again: force. Workers
+/// that wait for a reader of records (--records-overflow block) drain no connection: past all
+/// limits they wait no longer.
 void Service::wait_for_end() {
   Instant drain_at = Instant::max();
+  Instant release_at = Instant::max();
   bool draining = false;
   while (!server_->finished()) {
     switch (next_signal(kLook)) {
@@ -333,6 +348,7 @@ void Service::wait_for_end() {
           write_stderr_line(parts_.name + ": draining; once more to cut what is left");
         } else {
           draining = true;
+          release_at = std::min(release_at, system_clock().now() + kSinkGrace);
           server_->force();
         }
         break;
@@ -344,8 +360,10 @@ void Service::wait_for_end() {
     }
     if (!draining && system_clock().now() >= drain_at) {
       draining = true;
+      release_at = system_clock().now() + settings_.timeouts.drain + kSinkGrace;
       server_->drain();
     }
+    if (system_clock().now() >= release_at) drainer_->release_writers();
   }
 }
 
@@ -363,17 +381,25 @@ std::uint64_t Service::shut_down() {
 /// Writes out what is recorded. A pipe that nobody reads is given a while, or until the next
 /// signal: then the process ends without it, because nothing else can free the thread that writes.
 void Service::stop_sinks() {
+  std::atomic<const char*> waits_for{"records"};
   std::promise<void> done;
   std::future<void> written = done.get_future();
-  std::thread stopper([this, &done] {
+  std::thread stopper([&] {
     drainer_->stop();
+    // Each sink's thread writes on its own meanwhile, whichever is waited for first.
+    if (lines_) lines_->settle(kEndless);
+    waits_for = "console lines";
+    if (console_) console_->settle(kEndless);
+    waits_for = "log lines";
+    log_.settle(kEndless);
     done.set_value();
   });
   const Instant until = system_clock().now() + kSinkGrace;
   while (written.wait_for(kLook) != std::future_status::ready) {
     const int signal = next_signal(Nanos{0});
     if (system_clock().now() < until && signal != SIGTERM && signal != SIGINT) continue;
-    write_stderr_line(parts_.name + ": records could not be written out: nobody reads them");
+    write_stderr_line(fmt::format("{}: {} could not be written out: nobody reads them", parts_.name,
+                                  waits_for.load()));
     std::_Exit(1);
   }
   stopper.join();

@@ -15,6 +15,7 @@
 #include "finack/sinks/metrics.h"
 #include "finack/sinks/record_lines.h"
 #include "server/server.h"
+#include "sinks/log.h"
 
 namespace finack::app {
 
@@ -41,6 +42,8 @@ class Service {
   /// else 1. SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left. Does not return
   /// when handlers still ignore their stop a second after the drain: it exits with 1.
   int run();
+  /// Lines of the application, to standard error; they stop nobody when nobody reads them.
+  sinks::Log& log() { return log_; }
 
  private:
   Service(const server::Settings& settings, const ProcessOptions& options, Parts parts);
@@ -52,6 +55,7 @@ class Service {
   std::vector<sinks::CounterSource> counter_sources() const;
   void add_sinks(std::vector<record::Sink*>& sinks);
   void share_out_descriptors();
+  sinks::DroppedLines dropped_lines() const;
   void announce() const;
   void wait_for_end();
   std::uint64_t shut_down();
@@ -64,6 +68,7 @@ class Service {
   std::uint64_t descriptor_limit_ = 0;
   std::uint32_t most_connections_ = 0;  ///< What descriptors allow; 0: any number.
   admin::Health health_;
+  sinks::Log log_;
   std::unique_ptr<sinks::RecordLines> lines_;
   std::unique_ptr<sinks::Console> console_;
   std::unique_ptr<sinks::Metrics> metrics_;

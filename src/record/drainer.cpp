@@ -1,5 +1,6 @@
 #include "finack/record/drainer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace finack::record {
@@ -7,11 +8,13 @@ namespace finack::record {
 Drainer::Drainer(Options options) : options_(std::move(options)) {
   if (options_.clock == nullptr) options_.clock = &system_clock();
   for (Ring* ring : options_.rings) ring->attach(&bell_);
+  for (Sink* sink : options_.sinks) sink->attach(&bell_);
 }
 
 Drainer::~Drainer() {
   stop();
   for (Ring* ring : options_.rings) ring->attach(nullptr);
+  for (Sink* sink : options_.sinks) sink->attach(nullptr);
 }
 
 void Drainer::start() {
@@ -22,10 +25,20 @@ void Drainer::stop() {
   if (stopping_.exchange(true)) return;
   bell_.ring();
   if (thread_.joinable()) thread_.join();
-  for (Ring* ring : options_.rings) ring->detach();
-  // What a writer published between the thread's last look and detach.
-  while (turn() != 0) {
+  release_writers();
+  // What a writer published between the thread's last look and its release, and what waits for
+  // room.
+  while (turn() != 0 || !drained()) {
+    if (!drained()) bell_.wait(options_.bound);
   }
+}
+
+void Drainer::release_writers() {
+  for (Ring* ring : options_.rings) ring->detach();
+}
+
+bool Drainer::drained() const {
+  return std::ranges::all_of(options_.rings, [](const Ring* ring) { return ring->drained(); });
 }
 
 void Drainer::request_reopen() {

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstring>
@@ -51,11 +52,20 @@ void deliver(std::uint32_t kind, const std::byte* payload, std::span<Sink* const
   }
 }
 
+bool have_room(std::span<Sink* const> sinks) {
+  return std::ranges::all_of(sinks, [](Sink* sink) { return sink->has_room(); });
+}
+
 }  // namespace
 
 void Doorbell::ring() {
   if (rung_.load(std::memory_order_relaxed) != 0) return;
   if (rung_.exchange(1, std::memory_order_release) == 0) futex_wake(rung_);
+}
+
+void Doorbell::ring_surely() {
+  // Always a write: the waiter that takes the ring back then reads it, and what came before it.
+  if (rung_.exchange(1, std::memory_order_acq_rel) == 0) futex_wake(rung_);
 }
 
 void Doorbell::wait(Nanos bound) {
@@ -131,7 +141,13 @@ std::size_t Ring::drain(std::span<Sink* const> sinks) {
   std::uint64_t at = tail_.load(std::memory_order_relaxed);
   std::uint64_t freed_at = at;
   std::size_t count = 0;
-  while (at != end) {
+  const auto free = [&] {
+    freed_at = at;
+    tail_.store(at, std::memory_order_release);
+    released_.fetch_add(1, std::memory_order_release);
+    if (overflow_ == Overflow::block) released_.notify_one();
+  };
+  while (at != end && have_room(sinks)) {
     const std::byte* entry = bytes_.get() + (at & mask_);
     EntryHead head;
     std::memcpy(&head, entry, sizeof(head));
@@ -141,13 +157,14 @@ std::size_t Ring::drain(std::span<Sink* const> sinks) {
     }
     at += head.size;
     // Room is given back in slices, so that a blocked writer need not wait for the whole ring.
-    if (at - freed_at < capacity() / 16 && at != end) continue;
-    freed_at = at;
-    tail_.store(at, std::memory_order_release);
-    released_.fetch_add(1, std::memory_order_release);
-    if (overflow_ == Overflow::block) released_.notify_one();
+    if (at - freed_at >= capacity() / 16) free();
   }
+  if (at != freed_at) free();
   return count;
+}
+
+bool Ring::drained() const {
+  return tail_.load(std::memory_order_relaxed) == published_.load(std::memory_order_acquire);
 }
 
 std::uint64_t Ring::take_dropped() {

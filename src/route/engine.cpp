@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "base/stderr_line.h"
 #include "route/client_address.h"
 #include "route/request_state.h"
 
@@ -59,7 +60,7 @@ struct Engine::Table {
     RouteTree tree;
   };
 
-  explicit Table(const EngineOptions& o) : options(o), pool(o.pool) {}
+  explicit Table(const EngineOptions& o) : options(o), pool(o.pool), log(write_stderr_line) {}
 
   const RouteTree* tree(http::Method method, std::string_view method_name) const {
     if (method != http::Method::other) return &trees[static_cast<std::size_t>(method)];
@@ -109,6 +110,7 @@ struct Engine::Table {
   Route any_target;
   std::vector<Network> trusted;
   mutable BlockingPool pool;
+  LineSink log;
 };
 
 void Engine::Table::rebuild(const HandlerList& middleware) {
@@ -276,5 +278,11 @@ std::vector<std::string> Engine::routes() const {
 }
 
 BlockingPool& Engine::pool() const { return table_->pool; }
+
+void Engine::log_to(LineSink sink) {
+  table_->log = sink ? std::move(sink) : LineSink(write_stderr_line);
+}
+
+const LineSink& Engine::log() const { return table_->log; }
 
 }  // namespace finack::route

@@ -1,7 +1,6 @@
 #include "finack/route/middleware.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 #ifdef __SSSE3__
 #include <tmmintrin.h>
 #endif
@@ -23,14 +22,6 @@ namespace finack::route {
 namespace {
 
 using Line = fmt::basic_memory_buffer<char, 512>;
-
-void write_standard_error(std::string_view line) {
-  Line whole;
-  whole.append(line);
-  whole.push_back('\n');
-  // One call a line, so that lines of several threads do not mix. Nobody to tell when it fails.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, whole.data(), whole.size());
-}
 
 void append_time(Line& line, WallTime wall) {
   const auto since = wall.time_since_epoch();
@@ -130,9 +121,10 @@ std::string_view write_random_id(char* place) {
 }  // namespace
 
 HandlerFunction logger(LineSink sink) {
-  if (!sink) sink = write_standard_error;
   return HandlerFunction([sink = std::move(sink)](Context& c) {
-    c.on_finished([&sink, began = c.now()](Context& done) { log_request(done, began, sink); });
+    c.on_finished([&sink, began = c.now()](Context& done) {
+      log_request(done, began, sink ? sink : done.state().engine->log());
+    });
   });
 }
 

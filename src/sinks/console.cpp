@@ -8,6 +8,7 @@
 #include <iterator>
 #include <utility>
 
+#include "sinks/line_thread.h"
 #include "sinks/text.h"
 
 namespace finack::sinks {
@@ -48,6 +49,7 @@ struct Words {
   std::string_view inferred;
   std::string_view suppressed;  ///< count, name, seconds
   std::string_view lost;        ///< count
+  std::string_view unread;      ///< count
   std::string_view worker;
 };
 
@@ -62,6 +64,7 @@ const Words& words(Lang lang) {
                                   "inferred",
                                   "suppressed {} × {} in {} s",
                                   "{} records lost: the ring was full",
+                                  "{} lines dropped: nobody read them",
                                   "worker {}"};
   static constexpr Words kChinese{"{} {} 于 {}",
                                   "无请求",
@@ -73,6 +76,7 @@ const Words& words(Lang lang) {
                                   "推断",
                                   "略去 {} × {}（{} 秒内）",
                                   "丢失 {} 条记录：环形缓冲区已满",
+                                  "丢弃 {} 行：无人读取",
                                   "工作线程 {}"};
   return lang == Lang::zh ? kChinese : kEnglish;
 }
@@ -186,12 +190,24 @@ Console::Options Console::options_for(int fd, Lang lang) {
   return options;
 }
 
-Console::Console(Fd fd, Options options) : options_(options), writer_(std::move(fd), "") {}
+Console::Console(Fd fd, Options options) : options_(options) {
+  const auto report = [lang = options_.lang](std::string& out, std::uint64_t count) {
+    fmt::format_to(std::back_inserter(out), fmt::runtime(words(lang).unread), grouped(count));
+    out += '\n';
+  };
+  writer_ = std::make_unique<QueuedLines>(
+      std::move(fd), "",
+      LineThread::Options{.lane_bytes = options_.queue_bytes, .trouble = {}, .report = report});
+}
 
 Console::~Console() {
   close_windows(latest_, true);
   if (lost_ != 0) print_dropped(latest_);
 }
+
+bool Console::settle(Nanos most) { return writer_->thread().settle(most); }
+
+std::uint64_t Console::dropped() const { return writer_->thread().dropped(); }
 
 void Console::on_connection(const record::ConnectionRecord& r) {
   const Severity severity = r.ending.severity;
@@ -272,7 +288,7 @@ void Console::flush(WallTime now) {
   latest_ = std::max(latest_, now);
   close_windows(now, false);
   if (lost_ != 0 && now - lost_reported_ >= options_.window) print_dropped(now);
-  writer_.flush();
+  writer_->flush();
 }
 
 bool Console::admit(Repetition& repetition, std::string_view name, WallTime at) {
@@ -288,7 +304,7 @@ void Console::close_window(Repetition& repetition, std::string_view name, WallTi
   const std::uint64_t lines = std::exchange(repetition.lines, 0);
   if (options_.burst == 0 || lines <= options_.burst) return;
   const auto seconds = std::chrono::round<std::chrono::seconds>(end - repetition.since).count();
-  std::string& out = writer_.buffer();
+  std::string& out = writer_->buffer();
   if (options_.colour) out += kDim;
   append_time_of_day(out, end, options_.utc);
   out += "  ";
@@ -296,7 +312,7 @@ void Console::close_window(Repetition& repetition, std::string_view name, WallTi
                  grouped(lines - options_.burst), name, std::max<std::int64_t>(seconds, 1));
   if (options_.colour) out += kReset;
   out += '\n';
-  writer_.line_done();
+  writer_->line_done();
 }
 
 void Console::close_windows(WallTime now, bool all) {
@@ -313,7 +329,7 @@ void Console::close_windows(WallTime now, bool all) {
 }
 
 void Console::print(const Row& row) {
-  std::string& out = writer_.buffer();
+  std::string& out = writer_->buffer();
   const bool colour = options_.colour;
   const bool dim = colour && row.severity == Severity::normal;
   const auto paint = [&](std::string_view code, std::string_view text, int width) {
@@ -339,11 +355,11 @@ void Console::print(const Row& row) {
   while (out.back() == ' ') out.pop_back();
   if (dim) out += kReset;
   out += '\n';
-  writer_.line_done();
+  writer_->line_done();
 }
 
 void Console::print_dropped(WallTime now) {
-  std::string& out = writer_.buffer();
+  std::string& out = writer_->buffer();
   if (options_.colour) out += colour_of(Severity::fault);
   append_time_of_day(out, now, options_.utc);
   out += "  ";
@@ -352,17 +368,17 @@ void Console::print_dropped(WallTime now) {
   if (options_.colour) out += kReset;
   out += '\n';
   lost_reported_ = now;
-  writer_.line_done();
+  writer_->line_done();
 }
 
 void Console::print_explanation(std::string_view text) {
-  std::string& out = writer_.buffer();
+  std::string& out = writer_->buffer();
   if (options_.colour) out += kDim;
   out += "              ↳ ";
   out += first_sentence(text);
   if (options_.colour) out += kReset;
   out += '\n';
-  writer_.line_done();
+  writer_->line_done();
 }
 
 }  // namespace finack::sinks

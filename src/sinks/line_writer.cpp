@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <utility>
 
@@ -33,11 +34,22 @@ struct Written {
   int error = 0;
 };
 
+/// The beginning of `bytes` that a pipe takes in one piece (pipe(7)): whole lines of PIPE_BUF bytes
+/// together, or one that is longer.
+std::string_view one_piece(std::string_view bytes) {
+  if (bytes.size() <= PIPE_BUF) return bytes;
+  std::size_t end = bytes.rfind('\n', PIPE_BUF - 1);
+  if (end == std::string_view::npos) end = bytes.find('\n');
+  return bytes.substr(0, end == std::string_view::npos ? end : end + 1);
+}
+
 /// Writes all of it, or says how far it came and why not further.
-Written write_all(int fd, std::string_view bytes) {
+Written write_all(int fd, bool pipe, std::string_view bytes) {
   Written result;
   while (result.bytes < bytes.size()) {
-    const ssize_t n = ::write(fd, bytes.data() + result.bytes, bytes.size() - result.bytes);
+    const std::string_view rest = bytes.substr(result.bytes);
+    const std::string_view piece = pipe ? one_piece(rest) : rest;
+    const ssize_t n = ::write(fd, piece.data(), piece.size());
     if (n > 0) {
       result.bytes += static_cast<std::size_t>(n);
     } else if (n < 0 && errno == EAGAIN) {
@@ -74,26 +86,24 @@ void LineWriter::adopt(Fd fd) {
   fd_ = std::move(fd);
   cut_is_ours_ = !ends_in_half_a_line(fd_.get(), path_);
   cut_ = cut_is_ours_ ? "" : "\n";
+  struct stat facts{};
+  pipe_ = ::fstat(fd_.get(), &facts) == 0 && S_ISFIFO(facts.st_mode);
 }
 
 void LineWriter::line_done() {
   if (buffer_.size() >= kWriteAt) flush();
 }
 
+void LineWriter::report_lost(std::uint64_t count) { unreported_ += count; }
+
+bool LineWriter::owes() const {
+  return failing_ || (unreported_ != 0 && report_) || (cut_is_ours_ && !cut_.empty());
+}
+
 void LineWriter::flush() {
-  const std::lock_guard lock(mutex_);
-  write_locked();
-}
-
-void LineWriter::report_lost(std::uint64_t count) {
-  const std::lock_guard lock(mutex_);
-  unreported_ += count;
-}
-
-void LineWriter::write_locked() {
   if (!buffer_.empty()) {
     if (!cut_.empty() && !write_cut()) return;
-    const Written done = write_all(fd_.get(), buffer_);
+    const Written done = write_all(fd_.get(), pipe_, buffer_);
     if (done.error != 0) return drop_rest(done.bytes, done.error);
     written_ += lines_in(buffer_);
     buffer_.clear();
@@ -108,7 +118,7 @@ void LineWriter::write_locked() {
 }
 
 bool LineWriter::write_cut() {
-  const Written done = write_all(fd_.get(), cut_);
+  const Written done = write_all(fd_.get(), pipe_, cut_);
   cut_.erase(0, done.bytes);
   if (done.error != 0) {
     drop_rest(0, done.error);
@@ -121,7 +131,7 @@ bool LineWriter::write_cut() {
 void LineWriter::write_report() {
   std::string line;
   report_(line, unreported_);
-  const Written done = write_all(fd_.get(), line);
+  const Written done = write_all(fd_.get(), pipe_, line);
   if (done.bytes == 0) return;  // Tried again at the next flush.
   unreported_ = 0;
   cut_ = line.substr(done.bytes);
@@ -132,7 +142,7 @@ void LineWriter::write_report() {
 
 void LineWriter::recovered() {
   if (std::exchange(failing_, false) && trouble_) {
-    trouble_(path_ + " can be written again; " + std::to_string(dropped_) +
+    trouble_(path_ + " can be written again; " + std::to_string(dropped()) +
              " lines were lost since the start");
   }
 }
@@ -161,10 +171,9 @@ Expected<void> LineWriter::reopen() {
   if (path_.empty() || path_ == "-") return {};
   auto fresh = open_file(path_);
   if (!fresh) return std::unexpected(std::move(fresh.error()));
-  const std::lock_guard lock(mutex_);
   if (!cut_.empty() && cut_is_ours_) {
     // Last chance to complete the old file; the line counts as lost when it fails.
-    if (write_all(fd_.get(), cut_).error == 0) {
+    if (write_all(fd_.get(), pipe_, cut_).error == 0) {
       ++written_;
     } else {
       ++dropped_;
@@ -173,16 +182,6 @@ Expected<void> LineWriter::reopen() {
   }
   adopt(std::move(*fresh));
   return {};
-}
-
-std::uint64_t LineWriter::dropped() const {
-  const std::lock_guard lock(mutex_);
-  return dropped_;
-}
-
-std::uint64_t LineWriter::written() const {
-  const std::lock_guard lock(mutex_);
-  return written_;
 }
 
 }  // namespace finack::sinks

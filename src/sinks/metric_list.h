@@ -85,8 +85,12 @@ inline constexpr MetricInfo kLoopDelay{"finack_loop_delay_seconds", Histogram, "
 inline constexpr MetricInfo kRecordsDropped{"finack_records_dropped_total", Counter, "",
                                             "Records lost because a worker's ring was full."};
 inline constexpr MetricInfo kRecordLinesDropped{
-    "finack_record_lines_dropped_total", Counter, "",
-    "Record lines that could not be written (full disk, closed pipe)."};
+    "finack_record_lines_dropped_total", Counter, "sink",
+    "Lines about records that could not be written (full disk, closed pipe) or found no room (a "
+    "reader too slow), by sink: records, console."};
+inline constexpr MetricInfo kLogLinesDropped{
+    "finack_log_lines_dropped_total", Counter, "",
+    "Lines of logger() that could not be written or found no room."};
 inline constexpr MetricInfo kNontrafficOpened{
     "finack_nontraffic_connections_opened_total", Counter, "purpose",
     "Connections opened for the admin listener or health checks; in no other metric."};
@@ -109,41 +113,24 @@ inline constexpr MetricInfo kStartTime{"finack_process_start_time_seconds", Gaug
 
 /// Every family, in the order of export.
 inline constexpr const MetricInfo* kMetricList[] = {
-    &kBuildInfo,
-    &kWorkers,
-    &kConnectionsOpened,
-    &kConnectionsEnded,
-    &kConnectionsLive,
-    &kConnectionsInPhase,
-    &kConnectionEndings,
-    &kRequestsOpened,
-    &kRequestsEnded,
-    &kRequestsLive,
-    &kRequestEndings,
-    &kUnknownEndings,
-    &kEndingsOverflowed,
-    &kResponses,
-    &kRequestDuration,
-    &kTimeToFirstByte,
-    &kReceivedBytes,
-    &kSentBytes,
-    &kUndeliveredBytes,
-    &kRequestReceivedBytes,
-    &kRequestSentBytes,
-    &kHandlerExceptions,
-    &kTimerFires,
-    &kFindings,
-    &kAccepts,
-    &kLoopDelay,
-    &kRecordsDropped,
-    &kRecordLinesDropped,
-    &kNontrafficOpened,
-    &kNontrafficEnded,
-    &kNontrafficLive,
-    &kOpenFds,
-    &kMaxFds,
-    &kResidentBytes,
-    &kCpuSeconds,
+    &kBuildInfo,         &kWorkers,
+    &kConnectionsOpened, &kConnectionsEnded,
+    &kConnectionsLive,   &kConnectionsInPhase,
+    &kConnectionEndings, &kRequestsOpened,
+    &kRequestsEnded,     &kRequestsLive,
+    &kRequestEndings,    &kUnknownEndings,
+    &kEndingsOverflowed, &kResponses,
+    &kRequestDuration,   &kTimeToFirstByte,
+    &kReceivedBytes,     &kSentBytes,
+    &kUndeliveredBytes,  &kRequestReceivedBytes,
+    &kRequestSentBytes,  &kHandlerExceptions,
+    &kTimerFires,        &kFindings,
+    &kAccepts,           &kLoopDelay,
+    &kRecordsDropped,    &kRecordLinesDropped,
+    &kLogLinesDropped,   &kNontrafficOpened,
+    &kNontrafficEnded,   &kNontrafficLive,
+    &kOpenFds,           &kMaxFds,
+    &kResidentBytes,     &kCpuSeconds,
     &kStartTime,
 };
 

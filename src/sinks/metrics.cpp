@@ -265,6 +265,15 @@ void nontraffic(std::vector<MetricFamily>& all, Sources sources) {
   }
 }
 
+void dropped_lines(std::vector<MetricFamily>& all, const DroppedLines& lines) {
+  {
+    Family family(all, kRecordLinesDropped);
+    family.add(lines.records, {{"sink", "records"}});
+    family.add(lines.console, {{"sink", "console"}});
+  }
+  Family(all, kLogLinesDropped).add(lines.log);
+}
+
 void process(std::vector<MetricFamily>& all) {
   const ProcessFacts facts = read_process_facts();
   Family(all, kOpenFds).add(facts.open_fds);
@@ -329,8 +338,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   closed_lists(all, traffic);
   Family(all, kLoopDelay).add(histogram(traffic, &Counters::loop_delay));
   Family(all, kRecordsDropped).add(sum(sources, [](auto& c) { return c.dropped_records.get(); }));
-  Family(all, kRecordLinesDropped)
-      .add(options_.dropped_lines ? options_.dropped_lines() : std::uint64_t{0});
+  dropped_lines(all, options_.dropped_lines ? options_.dropped_lines() : DroppedLines{});
   nontraffic(all, sources);
   process(all);
   sort_as_listed(all);

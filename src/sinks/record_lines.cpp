@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sinks/json_object.h"
+#include "sinks/line_thread.h"
 
 namespace finack::sinks {
 namespace {
@@ -141,12 +142,17 @@ Expected<std::unique_ptr<RecordLines>> RecordLines::open(Options options) {
   return std::make_unique<RecordLines>(std::move(*fd), std::move(options));
 }
 
-RecordLines::RecordLines(Fd fd, Options options)
-    : options_(std::move(options)),
-      writer_(std::move(fd), options_.path, options_.trouble, append_dropped) {}
+RecordLines::RecordLines(Fd fd, Options options) : options_(std::move(options)) {
+  writer_ = std::make_unique<QueuedLines>(std::move(fd), options_.path,
+                                          LineThread::Options{.lane_bytes = options_.queue_bytes,
+                                                              .trouble = options_.trouble,
+                                                              .report = append_dropped});
+}
+
+RecordLines::~RecordLines() = default;
 
 void RecordLines::on_connection(const record::ConnectionRecord& r) {
-  std::string& out = writer_.buffer();
+  std::string& out = writer_->buffer();
   JsonObject line = begin(out, "connection");
   id_field(line, "id", r.id);
   line.word("role", name(r.role));
@@ -171,11 +177,11 @@ void RecordLines::on_connection(const record::ConnectionRecord& r) {
   explain_field(line, r.ending, options_.lang);
   line.end();
   out += '\n';
-  writer_.line_done();
+  writer_->line_done();
 }
 
 void RecordLines::on_request(const record::RequestRecord& r) {
-  std::string& out = writer_.buffer();
+  std::string& out = writer_->buffer();
   JsonObject line = begin(out, "request");
   std::string& id = line.key("id");
   id += '"';
@@ -207,11 +213,11 @@ void RecordLines::on_request(const record::RequestRecord& r) {
   if (!r.request_id.empty()) line.text("request_id", r.request_id);
   line.end();
   out += '\n';
-  writer_.line_done();
+  writer_->line_done();
 }
 
 void RecordLines::on_finding(const record::FindingRecord& r) {
-  std::string& out = writer_.buffer();
+  std::string& out = writer_->buffer();
   JsonObject line = begin(out, "finding");
   line.word("finding", name(r.finding));
   line.time("at", r.at);
@@ -222,16 +228,25 @@ void RecordLines::on_finding(const record::FindingRecord& r) {
   line.text("explain", record::explain(r.finding, options_.lang));
   line.end();
   out += '\n';
-  writer_.line_done();
+  writer_->line_done();
 }
 
-void RecordLines::reopen() {
-  const auto reopened = writer_.reopen();
-  if (!reopened && options_.trouble) options_.trouble(reopened.error().what);
+void RecordLines::reopen() { writer_->reopen(); }
+
+bool RecordLines::has_room() {
+  return options_.overflow == record::Overflow::drop || writer_->has_room();
 }
 
-void RecordLines::on_dropped(std::uint64_t count) { writer_.report_lost(count); }
+void RecordLines::attach(record::Doorbell* bell) { writer_->thread().attach(bell); }
 
-void RecordLines::flush(WallTime /*now*/) { writer_.flush(); }
+void RecordLines::on_dropped(std::uint64_t count) { writer_->report_lost(count); }
+
+void RecordLines::flush(WallTime /*now*/) { writer_->flush(); }
+
+bool RecordLines::settle(Nanos most) { return writer_->thread().settle(most); }
+
+std::uint64_t RecordLines::dropped() const { return writer_->thread().dropped(); }
+
+std::uint64_t RecordLines::written() const { return writer_->thread().written(); }
 
 }  // namespace finack::sinks

@@ -154,6 +154,60 @@ TEST(Drainer, StopDrainsToTheEndAndEndsTheThread) {
   drainer.stop();
 }
 
+/// Takes nothing until it is given room.
+class TightSink final : public Sink {
+ public:
+  void on_connection(const ConnectionRecord&) override { ++connections; }
+  void on_request(const RequestRecord&) override {}
+  void on_finding(const FindingRecord&) override {}
+  void on_dropped(std::uint64_t) override {}
+  void flush(WallTime) override { ++flushes; }
+  bool has_room() override { return room; }
+  void attach(Doorbell* to) override { bell = to; }
+
+  std::atomic<bool> room{false};
+  std::uint64_t connections = 0, flushes = 0;
+  Doorbell* bell = nullptr;
+};
+
+TEST(Drainer, RecordsStayInTheRingWhileASinkHasNoRoom) {
+  Ring ring({.bytes = 65536, .overflow = Overflow::block});
+  TightSink tight;
+  CountingSink other;
+  Drainer drainer({.rings = {&ring}, .sinks = {&tight, &other}, .bound = 1h});
+  for (std::uint64_t i = 1; i <= 10; ++i) ring.try_write(connection(0, i));
+  ring.publish();
+  EXPECT_EQ(drainer.turn(), 0U);
+  EXPECT_EQ(other.connections, 0U) << "all sinks see the same records";
+  EXPECT_EQ(tight.flushes, 1U) << "but all are flushed";
+  EXPECT_FALSE(ring.drained());
+  std::thread reader([&] {
+    tight.room = true;
+    tight.bell->ring();
+  });
+  drainer.stop();
+  reader.join();
+  EXPECT_EQ(tight.connections, 10U);
+  EXPECT_EQ(other.connections, 10U);
+}
+
+TEST(Drainer, ReleasedWritersDropInsteadOfWaiting) {
+  Ring ring({.bytes = 4096, .overflow = Overflow::block});
+  TightSink tight;
+  Drainer drainer({.rings = {&ring}, .sinks = {&tight}, .bound = 1h});
+  std::uint64_t refused = 0;
+  std::thread writer([&] {
+    for (std::uint64_t i = 1; i <= 50; ++i) refused += ring.try_write(connection(0, i)) ? 0 : 1;
+    ring.publish();
+  });
+  drainer.release_writers();
+  writer.join();
+  EXPECT_GT(refused, 0U);
+  tight.room = true;
+  drainer.stop();
+  EXPECT_EQ(tight.connections + refused, 50U);
+}
+
 TEST(Drainer, PassesReopenOnOnce) {
   CountingSink sink;
   ManualClock clock;

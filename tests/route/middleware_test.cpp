@@ -54,6 +54,17 @@ TEST_F(LoggerTest, tells_causes_and_waits_for_coroutines) {
                                  ContainsRegex("404 .* GET /none cause=policy.no_route$")));
 }
 
+TEST(Logger, without_a_sink_it_writes_where_the_engine_says) {
+  Engine engine;
+  engine.use(logger());
+  engine.get("/", [](Context& c) { c.string(200, "x"); });
+  std::vector<std::string> lines;
+  engine.log_to([&](std::string_view line) { lines.emplace_back(line); });
+  FakeExchange x("GET", "/");
+  engine.handle(x);
+  EXPECT_THAT(lines, ElementsAre(ContainsRegex("200 .* GET / route=/$")));
+}
+
 TEST(Recovery, hook_decides_the_answer) {
   Engine engine;
   std::string heard;

@@ -24,11 +24,16 @@ class ConsoleTest : public ::testing::Test {
     options.least = record::Severity::normal;
     return options;
   }
+  /// What was printed until `now` stands in the file afterwards.
+  static void flush(Console& console, WallTime now) {
+    console.flush(now);
+    EXPECT_TRUE(console.settle(test::kPatience));
+  }
   template <class Act>
   std::string printed(Console::Options options, Act act) {
     Console console(file_.duplicate(), options);
     act(console);
-    console.flush(kNoon);
+    flush(console, kNoon);
     return file_.text();
   }
   static record::ConnectionRecord silent(WallTime at) {
@@ -127,7 +132,7 @@ TEST_F(ConsoleTest, EndingsBelowTheThresholdAreQuiet) {
     broken.ending.cause = record::Cause::bug_invariant;
     console.on_connection(broken);
     console.on_dropped(3);
-    console.flush(kNoon);
+    flush(console, kNoon);
     const std::string text = file.text();
     for (const std::string& name : all) {
       const bool expected = std::find(shown.begin(), shown.end(), name) != shown.end();
@@ -214,16 +219,16 @@ TEST_F(ConsoleTest, Chinese) {
 TEST_F(ConsoleTest, RepetitionIsSuppressedAndSummedUp) {
   Console console(file_.duplicate(), plain());
   for (int i = 0; i < 12'350; ++i) console.on_connection(silent(kNoon));
-  console.flush(kNoon + seconds(9));
+  flush(console, kNoon + seconds(9));
   EXPECT_EQ(lines_of(file_.text()).size(), 10u);
-  console.flush(kNoon + seconds(10));
+  flush(console, kNoon + seconds(10));
   auto lines = lines_of(file_.text());
   ASSERT_EQ(lines.size(), 11u);
   EXPECT_EQ(lines[10], "08:15:12.123  suppressed 12 340 × client.silent in 10 s");
-  console.flush(kNoon + seconds(30));
+  flush(console, kNoon + seconds(30));
   EXPECT_EQ(lines_of(file_.text()).size(), 11u) << "summed up once";
   console.on_connection(silent(kNoon + seconds(31)));
-  console.flush(kNoon + seconds(31));
+  flush(console, kNoon + seconds(31));
   EXPECT_EQ(lines_of(file_.text()).size(), 12u) << "a new window prints again";
 }
 
@@ -234,7 +239,7 @@ TEST_F(ConsoleTest, ARecordAfterTheWindowSumsUpWithoutAFlush) {
   console.on_connection(silent(kNoon));
   console.on_connection(silent(kNoon + seconds(1)));
   console.on_connection(silent(kNoon + seconds(10)));
-  console.flush(kNoon + seconds(10));
+  flush(console, kNoon + seconds(10));
   const auto lines = lines_of(file_.text());
   ASSERT_EQ(lines.size(), 3u);
   EXPECT_EQ(lines[1], "08:15:12.123  suppressed 1 × client.silent in 10 s");
@@ -268,11 +273,11 @@ TEST_F(ConsoleTest, TheEndWritesOutstandingSums) {
 TEST_F(ConsoleTest, LostRecordsAreReportedOncePerWindow) {
   Console console(file_.duplicate(), plain());
   console.on_dropped(5);
-  console.flush(kNoon);
+  flush(console, kNoon);
   console.on_dropped(6);
-  console.flush(kNoon + seconds(1));
+  flush(console, kNoon + seconds(1));
   console.on_dropped(7);
-  console.flush(kNoon + seconds(10));
+  flush(console, kNoon + seconds(10));
   const auto lines = lines_of(file_.text());
   ASSERT_EQ(lines.size(), 2u);
   EXPECT_EQ(lines[0], "08:15:02.123  5 records lost: the ring was full");

@@ -102,17 +102,18 @@ class MetricsTest : public ::testing::Test {
   Counters& worker(std::size_t i) { return *counters_[i]; }
   Counters& admin() { return *counters_[2]; }
   Metrics metrics() {
-    return Metrics({.counters =
-                        [this] {
-                          return std::vector<CounterSource>{
-                              {.counters = counters_[0].get(), .worker = 0},
-                              {.counters = counters_[1].get(), .worker = 1},
-                              {.counters = counters_[2].get(), .purpose = Purpose::admin}};
-                        },
-                    .dropped_lines = [] { return std::uint64_t{17}; },
-                    .version = "1.2.3",
-                    .revision = "abc",
-                    .loop_backend = "epoll"});
+    return Metrics(
+        {.counters =
+             [this] {
+               return std::vector<CounterSource>{
+                   {.counters = counters_[0].get(), .worker = 0},
+                   {.counters = counters_[1].get(), .worker = 1},
+                   {.counters = counters_[2].get(), .purpose = Purpose::admin}};
+             },
+         .dropped_lines = [] { return DroppedLines{.records = 17, .console = 5, .log = 3}; },
+         .version = "1.2.3",
+         .revision = "abc",
+         .loop_backend = "epoll"});
   }
   Exposition exposition() { return Exposition(metrics().text()); }
 
@@ -265,7 +266,9 @@ TEST_F(MetricsTest, CountsOfEverythingElse) {
   EXPECT_EQ(text.value(R"(finack_responses_total{class="5xx"})"), 1);
   EXPECT_EQ(text.value(R"(finack_accepts_total{result="shed"})"), 3);
   EXPECT_EQ(text.value("finack_records_dropped_total"), 4);
-  EXPECT_EQ(text.value("finack_record_lines_dropped_total"), 17);
+  EXPECT_EQ(text.value(R"(finack_record_lines_dropped_total{sink="records"})"), 17);
+  EXPECT_EQ(text.value(R"(finack_record_lines_dropped_total{sink="console"})"), 5);
+  EXPECT_EQ(text.value("finack_log_lines_dropped_total"), 3);
   EXPECT_EQ(text.value("finack_handler_exceptions_total"), 6);
   EXPECT_EQ(text.value(R"(finack_build_info{version="1.2.3",revision="abc",loop_backend="epoll"})"),
             1);
@@ -291,7 +294,7 @@ TEST_F(MetricsTest, NoLedgersIsNoCrash) {
                       .loop_backend = {}});
   const Exposition text{none.text()};
   EXPECT_EQ(text.value("finack_workers"), 0);
-  EXPECT_EQ(text.value("finack_record_lines_dropped_total"), 0);
+  EXPECT_EQ(text.value(R"(finack_record_lines_dropped_total{sink="records"})"), 0);
 }
 
 TEST(MetricsReference, HasARowForEachFamily) {

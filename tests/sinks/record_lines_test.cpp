@@ -28,6 +28,7 @@ std::string written(Act act, RecordLines::Options options = {}) {
   act(lines);
   EXPECT_EQ(file.text(), "") << "nothing before the drain is over";
   lines.flush(test::kNoon);
+  EXPECT_TRUE(lines.settle(test::kPatience));
   const std::string text = file.text();
   for (const std::string& line : test::lines_of(text)) {
     boost::json::error_code error;
@@ -256,6 +257,7 @@ TEST(RecordLines, AFullDiskIsSurvivedAndCounted) {
   lines->flush(test::kNoon);
   lines->on_connection(test::idle_connection());
   lines->flush(test::kNoon);
+  ASSERT_TRUE(lines->settle(test::kPatience));
   EXPECT_EQ(lines->dropped(), 4u);
   EXPECT_EQ(lines->written(), 0u);
   EXPECT_NE(told.find("/dev/full"), std::string::npos);
@@ -271,6 +273,7 @@ TEST(RecordLines, ReopenFollowsARotation) {
     const auto lines = RecordLines::open(options).value();
     lines->on_connection(test::idle_connection());
     lines->flush(test::kNoon);
+    ASSERT_TRUE(lines->settle(test::kPatience));
     std::filesystem::rename(options.path, options.path + ".1");
     lines->reopen();
     lines->on_request(test::slow_request());

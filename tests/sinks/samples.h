@@ -20,8 +20,26 @@ inline constexpr WallTime kNoon{std::chrono::sys_days{std::chrono::year{2026} / 
                                 std::chrono::hours(8) + std::chrono::minutes(15) +
                                 std::chrono::microseconds(2'123'456)};
 
+/// How long a test waits for what must come.
+inline constexpr Nanos kPatience = std::chrono::seconds(30);
+
 inline Address v4(std::uint16_t port) {
   return {.family = Address::Family::v4, .port = port, .bytes = {127, 0, 0, 1}};
+}
+
+/// The sum of the numbers between `before` and `after` wherever both stand in one line.
+inline std::uint64_t sum_between(const std::string& text, const std::string& before,
+                                 const std::string& after) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = text.find(before); at != std::string::npos;
+       at = text.find(before, at + 1)) {
+    std::size_t digits = 0;
+    const std::string number = text.substr(at + before.size(), 20);
+    if (number.empty() || number[0] < '0' || number[0] > '9') continue;
+    const std::uint64_t value = std::stoull(number, &digits);
+    if (text.compare(at + before.size() + digits, after.size(), after) == 0) sum += value;
+  }
+  return sum;
 }
 
 /// A file in memory; its text can be read while a sink writes to a duplicate.

@@ -16,8 +16,9 @@ namespace finack::app {
 class Engine : public route::Engine {
  public:
   explicit Engine(const route::EngineOptions& options = {}) : route::Engine(options) {}
-  /// With the middleware most applications want: request ids and recovery. Request lines are not
-  /// logged one by one, because endings are; add route::logger() for those.
+  /// With what most applications want: a line for each request on standard error
+  /// (route::logger), request ids, recovery, and a ConnectionMonitor without hooks, which counts.
+  /// For other middleware make an Engine without Defaults and use() it.
   struct Defaults {};
   explicit Engine(Defaults defaults, const route::EngineOptions& options = {});
 
@@ -25,11 +26,15 @@ class Engine : public route::Engine {
   server::Settings& settings() { return settings_; }
   /// Addresses, records, workers. run(address) replaces `listen`.
   ProcessOptions& process() { return process_; }
-  /// Also fed with every record, on the drainer's thread; must outlive run().
+  /// Also fed with every record, on the drainer's thread: a sink that blocks holds up all others.
+  /// Must outlive run().
   void add_sink(record::Sink& sink) { sinks_.push_back(&sink); }
-  /// Hooks on connections and requests (see ConnectionMonitor); at most one.
+  /// Hooks on connections and requests (see ConnectionMonitor); at most one: replaces the one there
+  /// was.
   route::ConnectionMonitor& monitor(route::ConnectionMonitor::Hooks hooks,
                                     route::MonitorAlert alert = {});
+  /// The monitor, for its counts; nullptr: none.
+  const route::ConnectionMonitor* monitor() const { return monitor_.get(); }
 
   /// Serves on `address` (the forms of ProcessOptions::listen) until SIGTERM or SIGINT, then
   /// drains; a second signal cuts what is left. Call it from the main thread: it takes these

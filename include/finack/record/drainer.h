@@ -27,10 +27,13 @@ class Drainer {
   Drainer& operator=(const Drainer&) = delete;
 
   void start();
-  /// Drains what was published until the rings are empty, flushes the sinks, ends the thread. Call
-  /// it after the workers have published for the last time: a later writer with Overflow::block
-  /// drops instead of waiting. A second call does nothing.
+  /// Drains what was published until the rings are empty, flushes the sinks, ends the thread. Waits
+  /// for a sink without room. Call it after the workers have published for the last time: a later
+  /// writer with Overflow::block drops instead of waiting. A second call does nothing.
   void stop();
+  /// From here on no writer waits, also where a sink has no room: its records are dropped and
+  /// counted. Any thread.
+  void release_writers();
   /// Asks the sinks to reopen their files, on the drainer's thread; async-signal-safe.
   void request_reopen();
   /// Wakes the thread before its time; async-signal-safe.
@@ -41,6 +44,7 @@ class Drainer {
 
  private:
   void run();
+  bool drained() const;
 
   Options options_;
   Doorbell bell_;

@@ -75,8 +75,11 @@ struct FindingRecord {
   Nanos duration{0};
 };
 
-/// Reads records. Called on the drainer's thread, one call at a time. The second implementation
-/// rule is met by record lines, console and metrics.
+class Doorbell;
+
+/// Reads records. Must not block: what may (a pipe, a disk) is written by a thread of the sink's
+/// own, or all other sinks wait with it. Called on the drainer's thread, one call at a time. The
+/// second implementation rule is met by record lines, console and metrics.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -89,6 +92,12 @@ class Sink {
   virtual void flush(WallTime now) = 0;
   /// Close and open the files again (SIGUSR1, after a rotation). By default nothing.
   virtual void reopen() {}
+  /// False: no record can be taken now, and none may be lost (--records-overflow block). The
+  /// drainer then leaves records in the rings, of which no sink gets any, until the sink has rung.
+  virtual bool has_room() { return true; }
+  /// What a sink without room rings when it has some again; nullptr: nothing any more. By default
+  /// ignored.
+  virtual void attach(Doorbell*) {}
 };
 
 }  // namespace finack::record

@@ -21,6 +21,9 @@ class Doorbell {
  public:
   /// From any thread; async-signal-safe.
   void ring();
+  /// Like ring(), also seen by a waiter that is just about to look: for waiters without a short
+  /// bound. Costs a write each time.
+  void ring_surely();
   /// Until rung, or for `bound`. One waiter.
   void wait(Nanos bound);
 
@@ -53,8 +56,11 @@ class Ring {
 
   // The reader's side.
 
-  /// Hands every published record to every sink, oldest first. Returns how many.
+  /// Hands every published record to every sink, oldest first, as long as all of them have room.
+  /// Returns how many.
   std::size_t drain(std::span<Sink* const> sinks);
+  /// Whether every published record was handed on.
+  bool drained() const;
   /// Records lost since the last call; the total stands in the writer's Counters.
   std::uint64_t take_dropped();
   /// From here on the writer never waits; what it cannot store is dropped. Also wakes it.

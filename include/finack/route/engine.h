@@ -19,6 +19,10 @@ namespace finack::route {
 /// 500.
 using FailureHook = std::function<void(Context&, std::string_view what)>;
 
+/// Takes one line without its end; called on the loop threads, from several at once: must not
+/// block.
+using LineSink = std::function<void(std::string_view)>;
+
 struct EngineOptions {
   /// Answer 405 with Allow where the path has routes of other methods; false: 404.
   bool method_not_allowed = true;
@@ -63,6 +67,12 @@ class Engine : public RouterGroup, public http::Handler {
   /// default. Throws std::invalid_argument for text that is neither.
   void trust_proxies(std::span<const std::string> networks);
   bool trusts(const Address& address) const;
+
+  /// Where logger() without a sink of its own writes. Set it before serving; an empty one brings
+  /// back the default: standard error at once, and a line that would have to wait is lost.
+  /// app::Engine sets it while it runs, to a queue that counts and tells what it loses.
+  void log_to(LineSink sink);
+  const LineSink& log() const;
 
   /// "GET /users/:id" …, in the order of registration.
   std::vector<std::string> routes() const;

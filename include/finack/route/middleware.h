@@ -8,13 +8,10 @@
 
 namespace finack::route {
 
-/// Takes one line without its end; called on the loop threads, from several at once.
-using LineSink = std::function<void(std::string_view)>;
-
 /// One line a request, when its answer is decided:
 /// `2026-01-31T12:00:00.000Z 200 1.234ms 127.0.0.1 GET /ping route=/ping` and, when the request did
-/// not simply complete, ` cause=app.failed`. Query strings are left out. Default sink: standard
-/// error.
+/// not simply complete, ` cause=app.failed`. Query strings are left out. Default sink: the engine's
+/// (Engine::log_to), which is standard error and never makes a loop wait.
 HandlerFunction logger(LineSink sink = {});
 
 /// Decides what a client sees when a handler throws: `hook` is called with the Context and the

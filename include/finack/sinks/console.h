@@ -1,15 +1,18 @@
 #pragma once
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "finack/base/fd.h"
 #include "finack/record/explain.h"
 #include "finack/record/record.h"
-#include "finack/sinks/line_writer.h"
 
 namespace finack::sinks {
+
+class QueuedLines;
 
 /// One readable line per connection ending and per request that did not end normally, for people:
 ///
@@ -17,7 +20,9 @@ namespace finack::sinks {
 ///
 /// Lines of one cause are rate-limited: after `burst` lines in `window`, further ones are counted
 /// and summed up ("suppressed 12 340 × client.silent in 10 s"). Control characters of peers are
-/// escaped, so that a request cannot command the terminal. Sink calls: one thread.
+/// escaped, so that a request cannot command the terminal. Written by a thread of its own: where
+/// nobody reads, lines wait up to `queue_bytes`, further ones are dropped, counted and told later.
+/// Sink calls: one thread; dropped and settle: any thread.
 class Console final : public record::Sink {
  public:
   struct Options {
@@ -32,6 +37,7 @@ class Console final : public record::Sink {
     record::Lang lang = record::Lang::en;
     std::uint32_t burst = 10;  ///< Lines per cause and window; 0: no limit.
     Nanos window = std::chrono::seconds(10);
+    std::size_t queue_bytes = 1024 * 1024;  ///< Of lines; a power of two.
   };
   /// For `fd`, which stays the caller's: colour and explanations when it is a terminal (NO_COLOR is
   /// respected), plain in a pipe.
@@ -47,7 +53,10 @@ class Console final : public record::Sink {
   void on_dropped(std::uint64_t count) override;
   void flush(WallTime now) override;
 
-  std::uint64_t dropped() const { return writer_.dropped(); }
+  /// Waits until all lines that were flushed are written or given up; false: not within `most`.
+  bool settle(Nanos most);
+  /// Lines that could not be written or found no room.
+  std::uint64_t dropped() const;
 
  private:
   struct Repetition {
@@ -65,7 +74,7 @@ class Console final : public record::Sink {
   void print_explanation(std::string_view text);
 
   Options options_;
-  LineWriter writer_;
+  std::unique_ptr<QueuedLines> writer_;
   std::array<Repetition, record::kCauseCount> causes_;
   std::array<Repetition, record::kFindingCount> findings_;
   std::uint64_t lost_ = 0;  ///< Records dropped and not yet reported.

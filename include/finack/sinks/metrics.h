@@ -19,6 +19,13 @@ struct CounterSource {
   record::Purpose purpose = record::Purpose::traffic;
 };
 
+/// Lines lost since the start, by where they should have gone.
+struct DroppedLines {
+  std::uint64_t records = 0;
+  std::uint64_t console = 0;
+  std::uint64_t log = 0;
+};
+
 /// The per-worker counters as Prometheus metrics: names `finack_…`, base units (seconds, bytes),
 /// closed lists as label values. What is not traffic (admin, health) stays out of all families but
 /// `finack_nontraffic_…`. Collecting stops no worker: every number is read once, and in one scrape
@@ -28,8 +35,8 @@ class Metrics final : public prometheus::Collectable {
   struct Options {
     /// The counters of every ledger; called at each collection, on its thread.
     std::function<std::vector<CounterSource>()> counters;
-    /// Lines that sinks could not write; absent: 0.
-    std::function<std::uint64_t()> dropped_lines;
+    /// Called at each collection, on its thread; absent: 0.
+    std::function<DroppedLines()> dropped_lines;
     std::string version;       ///< Build info, e.g. "0.1.0".
     std::string revision;      ///< Build info; "" where unknown.
     std::string loop_backend;  ///< "io_uring" or "epoll".
