@@ -97,7 +97,6 @@ constexpr TargetCase kTargetCases[] = {
     {"GET", "/", "a\r\nX: y", kBadHost},
     {"GET", "/", "u@a", kBadHost},
     {"GET", "/", "a:x", kBadHost},
-    {"GET", "/", "a,b", kBadHost},
     // absolute-form
     {"GET", "http://a/p?q", "a", kOk},
     {"GET", "HTTPS://A:443", "a:443", kOk},

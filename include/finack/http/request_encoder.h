@@ -14,15 +14,15 @@ struct OutgoingRequest {
   /// Written as it is. Its form follows from the method and its first byte (RFC 9112 3.2):
   /// authority-form "h:443" for CONNECT, "*" for OPTIONS, origin-form "/p?q", else absolute-form.
   std::string_view target = "/";
-  std::string_view host;            ///< Value of the Host field, which is written first.
-  std::span<const Header> headers;  ///< Written in order, names as given.
+  std::string_view host = {};            ///< Value of the Host field, which is written first.
+  std::span<const Header> headers = {};  ///< Written in order, names as given.
   /// How the body is framed. `none` writes no field, except `Content-Length: 0` for POST, PUT and
   /// PATCH (RFC 9110 8.6).
   Framing framing = Framing::none;
   std::uint64_t content_length = 0;  ///< For Framing::length.
   bool close = false;                ///< `Connection: close`.
   bool te_trailers = false;          ///< `TE: trailers`, named in Connection (RFC 9110 10.1.4).
-  std::string_view upgrade;          ///< Value of Upgrade, named in Connection; "" for none.
+  std::string_view upgrade = {};     ///< Value of Upgrade, named in Connection; "" for none.
 };
 
 /// Why a request is not encoded.
