@@ -226,6 +226,10 @@ constexpr ResponseCase kInterimCases[] = {
     {"HTTP/1.1 100 x\r\nContent-Length: 5\r\nConnection: close\r\nKeep-Alive: max=1\r\n\r\n"
      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
      "100 1.1 none=5 last close max=1; 200 1.1 length=2 keep |ok end eof=unused"},
+    {"HTTP/1.1 103 x\r\nContent-Length: 5\r\n\r\nHTTP/1.1 200 x\r\n\r\nok",
+     "103 1.1 none=5 keep; 200 1.1 until_close last |ok eof=body_complete"},
+    {"HTTP/1.1 103 x\r\nTransfer-Encoding: chunked\r\n\r\nHTTP/1.1 200 x\r\n\r\nok",
+     "103 1.1 none keep; 200 1.1 until_close last |ok eof=body_complete"},
     {"HTTP/1.1 100 x\r\n\r\n", "100 1.1 none keep;  eof=no_head"},
     {"HTTP/1.1 100 x\r\n\r\nHTT", "100 1.1 none keep;  eof=head_truncated"},
     // Known to be none of a final head.
@@ -380,6 +384,55 @@ TEST(ResponseParser, ServesOneRequestAfterAnother) {
   parser.begin(Method::get);
   EXPECT_EQ(parser.reject(), ResponseReject::none);
   EXPECT_EQ(parser.step(kFinal, {}, head).kind, Kind::head);
+}
+
+TEST(ResponseParser, ForgetsTheResponseBefore) {
+  using Kind = ResponseParser::Step::Kind;
+  const ResponseLimits limits{.interims = 1};
+  ResponseParser parser;
+  ReceivedResponse head;
+  for (int i = 0; i < 3; ++i) {
+    std::string_view rest =
+        "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1\r\nx\r\n0\r\nT: u\r\n\r\n";
+    parser.begin(Method::get);
+    for (const Kind kind : {Kind::interim, Kind::head, Kind::data, Kind::end}) {
+      const auto step = parser.step(rest, limits, head);
+      ASSERT_EQ(step.kind, kind);
+      rest.remove_prefix(step.consumed);
+    }
+    EXPECT_EQ(parser.trailers().size(), 1U);
+  }
+  // One that was given up in the middle of its body.
+  parser.begin(Method::get);
+  const std::string_view cut = "HTTP/1.1 200 x\r\nContent-Length: 5\r\n\r\nhe";
+  ASSERT_EQ(parser.step(cut, limits, head).kind, Kind::head);
+  EXPECT_EQ(parser.end_of_stream(), ResponseParser::EndOfStream::body_truncated);
+  EXPECT_TRUE(parser.idle());
+  parser.begin(Method::head);
+  EXPECT_EQ(parser.remaining(), 0U);
+  EXPECT_TRUE(parser.trailers().empty());
+  ASSERT_EQ(parser.step("HTTP/1.1 200 x\r\n\r\n", limits, head).kind, Kind::head);
+  EXPECT_FALSE(head.content_length.has_value());
+}
+
+TEST(ResponseParser, MovesViewsWithTheBytes) {
+  const std::string all = "HTTP/1.1 200 Fine\r\nA-Name: a value\r\nB: c\r\n\r\n";
+  for (std::size_t cut = 0; cut < all.size(); ++cut) {
+    ResponseParser parser;
+    ReceivedResponse head;
+    parser.begin(Method::head);
+    {
+      const std::string first = all.substr(0, cut);
+      ASSERT_EQ(parser.step(first, {}, head).kind, ResponseParser::Step::Kind::need_more);
+    }
+    ASSERT_EQ(parser.step(all, {}, head).kind, ResponseParser::Step::Kind::head);
+    ASSERT_EQ(head.headers.size(), 2U);
+    EXPECT_EQ(head.reason.data(), all.data() + all.find("Fine")) << cut;
+    EXPECT_EQ(head.headers[0].name.data(), all.data() + all.find("A-Name")) << cut;
+    EXPECT_EQ(head.headers[0].value.data(), all.data() + all.find("a value")) << cut;
+    EXPECT_EQ(head.headers[1].value.data(), all.data() + all.find("c\r")) << cut;
+  }
 }
 
 TEST(ResponseParser, KeepsTheCapacityForFields) {
