@@ -34,6 +34,7 @@ TEST(HopByHop, RemovesWhatBelongsToOneConnection) {
                    {"Trailer", "Digest"},
                    {"Content-Length", "5"}}),
             "Host=a A=b Trailer=Digest Content-Length=5");
+  EXPECT_EQ(strip({{"Close", "a"}, {"Connection", "close"}, {"T", "b"}}), "Close=a T=b");
   EXPECT_EQ(strip({}), "");
 }
 
@@ -57,6 +58,18 @@ TEST(HopByHop, KeepsWhatIsMeantForEveryRecipient) {
                                        "Cookie", "Set-Cookie", "Cache-Control", "Date", "Vary"}) {
     EXPECT_EQ(strip({{"Connection", field}, {field, "a"}}), std::string(field) + "=a");
   }
+}
+
+TEST(HopByHop, ObeysManyOptionsForManyFields) {
+  std::string options;
+  std::vector<std::string> names;
+  for (int i = 0; i < 200; ++i) names.push_back("X-" + std::to_string(i));
+  for (int i = 0; i < 200; i += 2) options += names[static_cast<std::size_t>(i)] + ",";
+  std::vector<Header> headers = {{"Connection", options}};
+  for (const std::string& field : names) headers.push_back({field, "a"});
+  remove_hop_by_hop(headers);
+  ASSERT_EQ(headers.size(), 100U);
+  for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ(headers[i].name, names[2 * i + 1]);
 }
 
 TEST(HopByHop, SaysWhatMayBeSaidAgain) {
