@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 
+#include "finack/http/response_parser.h"
 #include "http/ascii.h"
 
 namespace finack::http {
@@ -13,13 +14,25 @@ std::string_view name(Method method) {
   return kNames[static_cast<std::size_t>(method)];
 }
 
-std::string_view RequestHead::header(std::string_view wanted) const {
+namespace {
+
+std::string_view find(const std::vector<Header>& headers, std::string_view wanted) {
   for (const Header& field : headers) {
     if (!equals_nocase(field.name, wanted)) continue;
     // An empty value is there, a missing one is not: only the latter has no address.
     return field.value.data() != nullptr ? field.value : std::string_view("");
   }
   return {};
+}
+
+}  // namespace
+
+std::string_view RequestHead::header(std::string_view wanted) const {
+  return find(headers, wanted);
+}
+
+std::string_view ReceivedResponse::header(std::string_view wanted) const {
+  return find(headers, wanted);
 }
 
 }  // namespace finack::http

@@ -91,27 +91,13 @@ bool read_version(Reading& line) {
   return true;
 }
 
-/// Takes "http://authority" off an absolute-form (RFC 9112 3.2.2).
+/// Takes "http://authority" off an absolute-form.
 bool split_absolute_form(Reading& line) {
   RequestHead& head = line.head;
-  const std::size_t colon = head.target.find(':');
-  if (colon == std::string_view::npos || head.target.substr(colon + 1, 2) != "//") {
-    return refuse(line, Reject::target_invalid);
-  }
-  const std::string_view scheme = head.target.substr(0, colon);
-  if (!equals_lower(scheme, "http") && !equals_lower(scheme, "https")) {
-    return refuse(line, Reject::target_invalid);
-  }
-  const std::size_t skipped = colon + 3;
-  const std::string_view rest = head.target.substr(skipped);
-  const std::size_t authority_size = std::min(rest.find_first_of("/?"), rest.size());
-  const std::string_view authority = rest.substr(0, authority_size);
-  // RFC 9110 4.2.1: an http URI with an empty host is invalid.
-  if (authority.empty() || !is_host(authority, line.in)) {
-    return refuse(line, Reject::target_invalid);
-  }
+  const std::string_view authority = authority_of(head.target, line.in);
+  if (authority.empty()) return refuse(line, Reject::target_invalid);
   head.host = authority;
-  head.path = head.path.substr(skipped + authority_size);
+  head.path.remove_prefix(static_cast<std::size_t>(authority.end() - head.target.begin()));
   if (head.path.empty()) {
     // RFC 9112 3.2.4: OPTIONS for the whole server arrives in absolute-form without a path.
     head.path = head.method == Method::options && head.query.data() == nullptr ? "*" : "/";
@@ -139,6 +125,16 @@ RequestLine read_request_line(const char* p, ByteRange in, std::size_t target_li
     return {line.at, Reject::none};
   }
   return {nullptr, line.reject};
+}
+
+std::string_view authority_of(std::string_view target, ByteRange in) {
+  const std::size_t colon = target.find(':');
+  if (colon == std::string_view::npos || target.substr(colon + 1, 2) != "//") return {};
+  const std::string_view scheme = target.substr(0, colon);
+  if (!equals_lower(scheme, "http") && !equals_lower(scheme, "https")) return {};
+  const std::string_view rest = target.substr(colon + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  return is_host(authority, in) ? authority : std::string_view();
 }
 
 Method method_of(std::string_view token) {

@@ -69,6 +69,10 @@ RequestLine read_request_line(const char* p, ByteRange in, std::size_t target_li
   return try_origin_form(p, 4, in, target_limit, head);
 }
 
+/// The authority of an absolute-form target (RFC 9112 3.2.2) of scheme http or https; empty when it
+/// has none that is valid (RFC 9110 4.2.1: an empty host is not). `in` encloses the target.
+std::string_view authority_of(std::string_view target, ByteRange in);
+
 /// Which method a token names; names are compared with case (RFC 9110 9.1).
 Method method_of(std::string_view token);
 
