@@ -18,12 +18,13 @@ enum class EndKind : std::uint8_t {
   unreachable,  ///< EHOSTUNREACH, ENETUNREACH and the like.
   killed,       ///< ECONNABORTED: destroyed from outside (`ss -K`).
   truncated,    ///< TLS only: FIN without close_notify.
-  error         ///< Any other errno.
+  error,        ///< Any other errno; TLS: EPROTO, what came was no valid TLS.
+  alert         ///< TLS only: a fatal alert of the peer; StreamEnd::error is its number.
 };
 
 struct StreamEnd {
   EndKind kind = EndKind::none;
-  int error = 0;  ///< errno, 0 for fin.
+  int error = 0;  ///< errno, 0 for fin and truncated; the number of an alert.
 };
 
 /// What the kernel knows of the connection (TCP_INFO and friends); read once, at a bad end, or by a
