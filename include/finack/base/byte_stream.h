@@ -102,6 +102,9 @@ class ByteStream {
   /// Our FIN: nothing is sent after it.
   virtual void shutdown_write() = 0;
 
+  /// One look: are there received bytes that were not delivered yet? Under TLS they need not be
+  /// application data.
+  virtual bool readable() const = 0;
   /// Bytes we sent that the peer has not acknowledged (SIOCOUTQ, our own FIN not counted): an upper
   /// bound of what was lost. True also after a reset, until close.
   virtual std::size_t unacknowledged() const = 0;
