@@ -158,9 +158,9 @@ int Dial::open(const DialTarget& target, const DialOptions& options) {
 
 void Dial::on_ready(Ready ready) {
   const int code = take_socket_error(fd_.get());
+  // Neither writable nor failed: the loop could not watch it.
+  if (code == 0 && !ready.write) return finish(DialError::memory, ENOMEM);
   // Writable and no error: connected, or connected and already over, which the stream will tell.
-  const bool undecided = code == 0 && !ready.write && !ready.error;
-  if (undecided) return readiness_->wait({.write = true});
   finish(dial_error(code), code);
 }
 

@@ -15,7 +15,7 @@
 namespace finack::net {
 
 struct ResolverOptions {
-  /// "IP[:PORT]", separated by commas; empty: those of /etc/resolv.conf.
+  /// "IP[:PORT]", separated by commas; empty: those of /etc/resolv.conf, read once, at create().
   std::string servers{};
   Nanos try_timeout = std::chrono::seconds(2);  ///< Of the first try; doubles with each round.
   int tries = 2;                                ///< Rounds over all servers.
