@@ -57,8 +57,8 @@ class TlsObserver {
 /// - send_file() reads on the loop's thread.
 /// - unacknowledged() counts ciphertext.
 ///
-/// Idle it holds no buffer, but OpenSSL's state: about 19 KiB, and 16 KiB more for a client that got
-/// a TLS 1.3 ticket, because OpenSSL 3.0 keeps its handshake buffer after it.
+/// Idle it holds no buffer, but OpenSSL's state: about 19 KiB, and 16 KiB more for a client that
+/// got a TLS 1.3 ticket, because OpenSSL 3.0 keeps its handshake buffer after it.
 class TlsStream final : public ByteStream, private StreamObserver, private Deferred, private Timer {
  public:
   /// `below` is connected, not started, and outlives this; `context` is kept.
