@@ -34,7 +34,7 @@ void EpollListener::disarm() {
 /// An accept that finds nobody costs nearly as much as one that does: the kernel makes a socket
 /// first. So a burst stops at what the last one found. More that wait are told by the next turn,
 /// and then the burst grows.
-void EpollListener::on_ready() {
+void EpollListener::on_ready(std::uint32_t /*events*/) {
   const std::uint64_t turn = loop_.turns();
   if (turn == full_turn_ + 1) burst_ = std::min(burst_ * 2, kAcceptsPerTurn);
   const int taken = accept_burst(burst_);

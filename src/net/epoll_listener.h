@@ -15,7 +15,7 @@ class EpollListener final : public ListenerCore, private EpollSource {
   void disarm() override;
   void close_socket() override;
   bool idle() const override { return !armed_; }
-  void on_ready() override;
+  void on_ready(std::uint32_t /*events*/) override;
 
   EpollLoop& epoll_;
   std::uint32_t events_;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "net/epoll_listener.h"
+#include "net/epoll_readiness.h"
 #include "net/syscall.h"
 
 namespace finack::net {
@@ -57,6 +58,12 @@ int EpollLoop::watch(int fd, EpollSource& source, std::uint32_t events) {
   return ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : errno;
 }
 
+int EpollLoop::change(int fd, EpollSource& source, std::uint32_t events) {
+  const auto tagged = reinterpret_cast<std::uintptr_t>(&source) | kSourceTag;
+  epoll_event event{.events = events, .data = {.u64 = tagged}};
+  return ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : errno;
+}
+
 void EpollLoop::unwatch(int fd) { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
 void EpollLoop::forget(const EpollSource& source) {
@@ -82,7 +89,7 @@ void EpollLoop::deliver() {
       on_wake();
     } else if ((tagged & kSourceTag) != 0) [[unlikely]] {
       auto* source = reinterpret_cast<EpollSource*>(tagged & ~kSourceTag);
-      if (source != nullptr) source->on_ready();
+      if (source != nullptr) source->on_ready(event.events);
     } else {
       on_stream(*reinterpret_cast<TcpStream*>(tagged), event.events);
     }
@@ -277,6 +284,10 @@ void EpollLoop::close(TcpStream& stream) {
 std::unique_ptr<Listener> EpollLoop::make_listener(Fd socket, bool shared,
                                                    AcceptObserver& observer) {
   return std::make_unique<EpollListener>(*this, std::move(socket), shared, observer);
+}
+
+std::unique_ptr<Readiness> EpollLoop::make_readiness(int fd, ReadinessObserver& observer) {
+  return std::make_unique<EpollReadiness>(*this, fd, observer);
 }
 
 }  // namespace finack::net

@@ -11,7 +11,7 @@ namespace finack::net {
 /// Something other than a stream that waits in the epoll set.
 class EpollSource {
  public:
-  virtual void on_ready() = 0;
+  virtual void on_ready(std::uint32_t events) = 0;
 
  protected:
   ~EpollSource() = default;
@@ -30,6 +30,7 @@ class EpollLoop final : public Loop {
 
   /// 0 or errno.
   int watch(int fd, EpollSource& source, std::uint32_t events);
+  int change(int fd, EpollSource& source, std::uint32_t events);
   void unwatch(int fd);
   /// The source is about to go: an event of this turn must not reach it.
   void forget(const EpollSource& source);
@@ -57,6 +58,7 @@ class EpollLoop final : public Loop {
   void close(TcpStream& stream) override;
   std::unique_ptr<Listener> make_listener(Fd socket, bool shared,
                                           AcceptObserver& observer) override;
+  std::unique_ptr<Readiness> make_readiness(int fd, ReadinessObserver& observer) override;
 
   void on_wake();
   void on_stream(TcpStream& stream, std::uint32_t events);

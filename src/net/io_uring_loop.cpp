@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "net/io_uring_listener.h"
+#include "net/io_uring_readiness.h"
 #include "net/syscall.h"
 
 namespace finack::net {
@@ -530,6 +531,10 @@ void IoUringLoop::close_when_idle(TcpStream& stream) {
 std::unique_ptr<Listener> IoUringLoop::make_listener(Fd socket, bool shared,
                                                      AcceptObserver& observer) {
   return std::make_unique<IoUringListener>(*this, std::move(socket), shared, observer);
+}
+
+std::unique_ptr<Readiness> IoUringLoop::make_readiness(int fd, ReadinessObserver& observer) {
+  return std::make_unique<IoUringReadiness>(*this, fd, observer);
 }
 
 }  // namespace finack::net

@@ -93,6 +93,7 @@ class IoUringLoop final : public Loop {
   void close(TcpStream& stream) override;
   std::unique_ptr<Listener> make_listener(Fd socket, bool shared,
                                           AcceptObserver& observer) override;
+  std::unique_ptr<Readiness> make_readiness(int fd, ReadinessObserver& observer) override;
 
   void set_data(io_uring_sqe* sqe, TcpStream& stream, Tag tag);
   void arm_recv(TcpStream& stream);

@@ -24,6 +24,8 @@ namespace finack::net {
 class TcpStream;
 class Listener;
 class AcceptObserver;
+class Readiness;
+class ReadinessObserver;
 
 enum class Backend : std::uint8_t { automatic, io_uring, epoll };
 std::string_view name(Backend backend);  ///< "auto", "io_uring", "epoll"
@@ -118,6 +120,8 @@ class Loop {
   friend class Listener;
   virtual std::unique_ptr<Listener> make_listener(Fd socket, bool shared,
                                                   AcceptObserver& observer) = 0;
+  friend class Readiness;
+  virtual std::unique_ptr<Readiness> make_readiness(int fd, ReadinessObserver& observer) = 0;
 
   int wake_fd() const { return wake_fd_.get(); }
   /// The backend has emptied the wake descriptor. After that, not before: else a wake-up that came

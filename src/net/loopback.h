@@ -66,6 +66,7 @@ class LoopbackStream final : public ByteStream, private Deferred {
   SendResult send(std::span<const iovec> parts, bool more) override;
   SendResult send_file(int file, std::uint64_t offset, std::size_t bytes) override;
   void shutdown_write() override;
+  bool readable() const override { return !inbound_.empty(); }
   std::size_t unacknowledged() const override { return unacknowledged_; }
   TcpFacts tcp_facts() const override { return facts_; }
   void close() override;

@@ -23,8 +23,6 @@ class TcpStream final : public ByteStream {
   /// One poll of the kernel, for code that keeps the loop busy: has the peer ended its direction?
   /// Reports nothing to the observer and consumes nothing.
   StreamEnd peek_end() const;
-  /// One look at the kernel: are there received bytes that nobody has read?
-  bool readable() const;
 
   void start(StreamObserver& observer) override;
   void pause_reading() override { loop_->pause(*this); }
@@ -36,6 +34,7 @@ class TcpStream final : public ByteStream {
     return loop_->send_file(*this, file, offset, bytes);
   }
   void shutdown_write() override { loop_->shutdown_write(*this); }
+  bool readable() const override;
   std::size_t unacknowledged() const override;
   TcpFacts tcp_facts() const override;
   void close() override;

@@ -4,9 +4,9 @@ namespace finack::record {
 namespace {
 
 std::string_view end_word(EndKind end) {
-  static constexpr std::array<std::string_view, 9> kWords = {"none",      "fin",         "rst",
-                                                             "timed_out", "unreachable", "killed",
-                                                             "truncated", "no_memory",   "error"};
+  static constexpr std::array<std::string_view, 10> kWords = {
+      "none",   "fin",       "rst",       "timed_out", "unreachable",
+      "killed", "truncated", "no_memory", "error",     "alert"};
   return kWords[static_cast<std::size_t>(end)];
 }
 

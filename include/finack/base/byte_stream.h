@@ -19,12 +19,13 @@ enum class EndKind : std::uint8_t {
   killed,       ///< ECONNABORTED: destroyed from outside (`ss -K`).
   truncated,    ///< TLS only: FIN without close_notify.
   no_memory,    ///< The kernel had none for us (ENOMEM, ENOBUFS, ENOSPC); the peer is still there.
-  error         ///< Any other errno.
+  error,        ///< Any other errno; TLS: EPROTO, what came was no valid TLS.
+  alert         ///< TLS only: a fatal alert of the peer; StreamEnd::error is its number.
 };
 
 struct StreamEnd {
   EndKind kind = EndKind::none;
-  int error = 0;  ///< errno, 0 for fin.
+  int error = 0;  ///< errno, 0 for fin and truncated; the number of an alert.
 };
 
 /// What the kernel knows of the connection (TCP_INFO and friends); read once, at a bad end, or by a
@@ -102,6 +103,9 @@ class ByteStream {
   /// Our FIN: nothing is sent after it.
   virtual void shutdown_write() = 0;
 
+  /// One look: are there received bytes that were not delivered yet? Under TLS they need not be
+  /// application data.
+  virtual bool readable() const = 0;
   /// Bytes we sent that the peer has not acknowledged (SIOCOUTQ, our own FIN not counted): an upper
   /// bound of what was lost. True also after a reset, until close.
   virtual std::size_t unacknowledged() const = 0;
