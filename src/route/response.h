@@ -138,8 +138,6 @@ class Response {
   ByteArena arena_;
 };
 
-/// Compares header names without case.
-bool same_name(std::string_view a, std::string_view b);
 /// A media type from a file name's ending; application/octet-stream when it says nothing.
 std::string_view type_of(std::string_view file_name);
 
