@@ -21,7 +21,8 @@ class TcpStream final : public ByteStream {
   int fd() const { return fd_; }
   Loop& loop() const { return *loop_; }
   /// One poll of the kernel, for code that keeps the loop busy: has the peer ended its direction?
-  /// Reports nothing to the observer and consumes nothing.
+  /// Reports nothing to the observer. A fatal end takes the socket's error with it: whoever is told
+  /// of one ends the stream by it.
   StreamEnd peek_end() const;
 
   void start(StreamObserver& observer) override;

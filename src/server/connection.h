@@ -71,6 +71,9 @@ class Connection final : public StreamObserver, public net::Timer {
   bool input_over() const { return peer_fin_ && !paused_ && !stream_.readable(); }
   bool past_lifetime() const;
   StreamEnd peek_end() const { return stream_.peek_end(); }
+  std::optional<Verdict> judge_end(EndKind kind) const {
+    return judge_end(kind, stream_.unacknowledged());
+  }
   record::ConnectionId id() const;
   const Address& peer() const { return peer_; }
   Address local() const;
@@ -111,6 +114,7 @@ class Connection final : public StreamObserver, public net::Timer {
 
   void half_closed();
   Facts facts(std::size_t unacked) const;
+  std::optional<Verdict> judge_end(EndKind kind, std::size_t unacked) const;
   void begin_close(const Verdict& verdict, const record::Evidence& evidence);
   record::Delivered delivered(std::size_t undelivered) const;
   void check_close();
@@ -121,6 +125,7 @@ class Connection final : public StreamObserver, public net::Timer {
   record::Ending make_ending(const Verdict& verdict, const record::Evidence& evidence) const;
   void write_record(record::ConnectionRecord& record);
   bool took(const SendResult& result, bool from_file);
+  void cut_file(int error);
   void discard(Buffer chunk);
 
   Http1Exchange* active_ = nullptr;

@@ -122,7 +122,7 @@ void Http1Exchange::end_cut_request() {
   r_.body = Body::cut;
   r_.stage = Stage::answered;
   override_close(verdict);
-  keep_close_evidence();
+  keep_close_evidence(evidence_);
   flush_ = true;
 }
 
@@ -281,11 +281,39 @@ std::stop_token Http1Exchange::stop_token() {
   return stop_->get_token();
 }
 
+/// What ends the request ends the connection, at the end of the turn.
+void Http1Exchange::end_here(const Verdict& verdict, const record::Evidence& evidence) {
+  evidence_ = evidence;
+  r_.has_evidence = true;
+  r_.verdict = verdict;
+  override_close(verdict);
+  keep_close_evidence(evidence);
+  cut_ = true;
+  schedule();
+}
+
+/// The handler asks the kernel itself, and may learn of the end before the loop does.
 http::Departure Http1Exchange::left() {
   if (departure_ || connection_ == nullptr) return departure_;
   const StreamEnd end = connection_->peek_end();
   if (end.kind == EndKind::none || end.kind == EndKind::fin) return {};
-  return {Cause::client_left_waiting, How::rst, worker_.loop().precise_now()};
+  // What had been decided before stands.
+  const std::optional<Verdict> verdict = connection_->judge_end(end.kind);
+  if (verdict) {
+    record::Evidence evidence;
+    if (end.kind != EndKind::rst) evidence.error = end.error;
+    if (body_open()) {
+      note_body_progress(evidence);
+      r_.body = Body::cut;  // no answer is owed to half a request
+    }
+    if (r_.response == Response::started) r_.response = Response::broken;
+    end_here(*verdict, evidence);
+  } else {
+    cut_ = true;
+    schedule();
+  }
+  departure_ = {close_.verdict.cause, close_.verdict.how, worker_.loop().precise_now()};
+  return departure_;
 }
 
 void Http1Exchange::set_route(const http::RouteLabel& route) {

@@ -48,7 +48,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   /// Answers `status` with Connection: close, if no response has started. False: one had.
   bool answer_error(int status, const Verdict& verdict, const record::Evidence& evidence);
   /// Stops the response where it stands; what is queued is still sent, then the connection closes.
-  void cut(const Verdict& verdict);
+  /// `evidence`: its own; nullptr: what is known already.
+  void cut(const Verdict& verdict, const record::Evidence* evidence = nullptr);
   void want_close(const Verdict& verdict);
   void note_body_progress(record::Evidence& evidence) const;
   /// What ended the wait for the last acknowledgement, for the requests that still wait for it.
@@ -177,6 +178,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void end_cut_request();
   void run_handler();
   void wake(Callback& callback);
+  void end_here(const Verdict& verdict, const record::Evidence& evidence);
   void stop_handler(const Verdict& verdict);
   void wake_all();
   void let_go();
@@ -203,7 +205,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void misuse();
   void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);
-  void keep_close_evidence();
+  void keep_close_evidence(const record::Evidence& evidence);
   bool writer_may_go_on() const;
   // Records.
   void file_answer();

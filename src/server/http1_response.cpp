@@ -56,8 +56,7 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
 /// The connection's budget is spent: it closes behind this response.
 void Http1Exchange::end_lifetime() {
   override_close({EndedBy::local, How::timeout, connection_->phase(), Cause::timeout_lifetime});
-  close_evidence_ = connection_->timer_evidence(record::TimerKind::lifetime);
-  close_.has_evidence = true;
+  keep_close_evidence(connection_->timer_evidence(record::TimerKind::lifetime));
 }
 
 /// Answered before the request's body ended: the rest is discarded and the connection closes.
@@ -68,11 +67,11 @@ void Http1Exchange::note_early_reply() {
   note_body_progress(evidence_);
   r_.has_evidence = true;
   want_close(verdict);
-  keep_close_evidence();
+  keep_close_evidence(evidence_);
 }
 
-void Http1Exchange::keep_close_evidence() {
-  close_evidence_ = evidence_;
+void Http1Exchange::keep_close_evidence(const record::Evidence& evidence) {
+  close_evidence_ = evidence;
   close_.has_evidence = true;
 }
 
@@ -324,15 +323,19 @@ void Http1Exchange::misuse() {
     cut({EndedBy::local, how, Phase::response, Cause::app_body_short});
 }
 
-void Http1Exchange::cut(const Verdict& verdict) {
+void Http1Exchange::cut(const Verdict& verdict, const record::Evidence* evidence) {
   if (r_.stage == Stage::head && !answered_.empty()) {
     answered_.back().verdict = verdict;
     answered_.back().cut = true;
+    if (evidence != nullptr) answered_.back().with_details().evidence = *evidence;
   } else {
     if (!r_.verdict) r_.verdict = verdict;
     r_.response = Response::broken;
+    if (evidence != nullptr) evidence_ = *evidence;
+    r_.has_evidence |= evidence != nullptr;
   }
   override_close(verdict);
+  if (evidence != nullptr) keep_close_evidence(*evidence);
   close_.must_reset = r_.out == Out::until_close;
   flush_ = true;
   schedule();
@@ -354,7 +357,7 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
   override_close(verdict.cause == Cause::timeout_handler
                      ? Verdict{EndedBy::local, How::fin, Phase::flush, Cause::ok_completed}
                      : verdict);
-  keep_close_evidence();
+  keep_close_evidence(evidence_);
   // A cause that holds only when everything arrives is still open.
   close_.decided = !overridable(close_.verdict.cause);
   close_.discard = true;

@@ -154,6 +154,7 @@ Verdict judge_shed(int error) {
 const char* resource_of(Cause cause) {
   return cause == Cause::resource_descriptors ? "descriptors"
          : cause == Cause::resource_memory    ? "memory"
+         : cause == Cause::resource_disk      ? "disk"
                                               : nullptr;
 }
 
