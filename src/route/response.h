@@ -12,8 +12,9 @@
 namespace finack::route {
 
 /// The answer while the chain runs: status, header fields and body, kept until it is sent.
-/// Everything but a view() body is copied into buffers whose capacity is kept for the next request.
-/// A content type lives until the answer is sent: static text, or what keep() made of it.
+/// Copied bodies and header fields lie in buffers whose capacity is kept for the next request. Not
+/// copied, so to live until the answer is sent: a view, a content type and a kept header (static
+/// text, or what keep() made of it). An owned body and a file are taken over.
 class Response {
  public:
   enum class Body : std::uint8_t { none, view, buffered, owned, file };
