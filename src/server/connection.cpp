@@ -97,7 +97,7 @@ void Connection::flush() {
   while (!outbox.empty()) {
     if (outbox.sent() >= turn_ends) return active_->flush_soon();  // others want their turn
     const bool last = active_->close().wanted && !active_->busy();
-    iovec parts[8];
+    iovec parts[ByteStream::kMaxParts];
     std::size_t count = 1;
     SendResult result;
     std::size_t offered = 0;
@@ -170,7 +170,7 @@ void Connection::on_sent(SendResult result) {
 void Connection::on_writable() {
   blocked_ = false;
   if (over_) return;
-  if (closing_ != nullptr && closing_->since != Instant{}) return check_close();
+  if (closing_ != nullptr) return check_close();
   flush();
 }
 
@@ -238,7 +238,7 @@ void Connection::on_end(StreamEnd end_) {
   recorder_.note_end(end_.kind, worker().loop().now());
   if (end_.kind == EndKind::fin) {
     if (peer_fin_) return;
-    if (closing_ != nullptr && closing_->since != Instant{}) {
+    if (closing_ != nullptr) {
       peer_fin_ = true;
       return check_close();
     }

@@ -53,6 +53,10 @@ void Http1Exchange::clear() {
   outbox_.reset();
   if (!answered_.empty()) answered_.clear();
   if (!handed_.empty()) handed_.clear();
+  drop_callbacks();
+}
+
+inline void Http1Exchange::drop_callbacks() {
   if (body_ready_) body_ready_ = nullptr;
   if (write_ready_) write_ready_ = nullptr;
   if (sleep_done_) sleep_done_ = nullptr;
@@ -161,10 +165,7 @@ void Http1Exchange::let_go() {
 }
 
 void Http1Exchange::release() {
-  if (body_ready_) body_ready_ = nullptr;
-  if (write_ready_) write_ready_ = nullptr;
-  if (sleep_done_) sleep_done_ = nullptr;
-  if (sleep_timer_.armed()) worker_.loop().timers().disarm(sleep_timer_);
+  drop_callbacks();
   if (connection_ == nullptr) return end_orphan();
   consume_returned();
   if (close_.wanted) {
@@ -200,12 +201,15 @@ void Http1Exchange::on_client_fin() {
     case HalfClose::probe:
       if (r_.probed || head_.minor == 0) return;
       r_.probed = true;
-      outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
-      flush_ = true;
-      return schedule();
+      return say_continue();
     case HalfClose::cancel:
       return stop_handler({EndedBy::peer, How::fin, Phase::handling, Cause::client_left_unproved});
   }
+}
+
+void Http1Exchange::say_continue() {
+  outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  flush_soon();
 }
 
 void Http1Exchange::stop_handler(const Verdict& verdict) {

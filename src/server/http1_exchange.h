@@ -159,7 +159,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void frame_body();
   void refuse(http::Reject reject);
   void cut_refused(Verdict verdict, const record::Evidence& evidence);
-  bool skip_body();
+  void skip_body();
   bool another_request_waits() const;
   /// What the inbox holds of the request's body: is the end missing, and how much comes behind it?
   struct Ahead {
@@ -199,6 +199,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   Room put_other_head(const http::ResponseHead& head, std::uint64_t length, std::size_t more);
   void decide_close(const http::ResponseHead& head, bool whole);
   void note_early_reply();
+  void say_continue();
   void end_lifetime();
   void end_stream();
   void finish_response();
@@ -220,6 +221,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   record::Ending own_ending(const record::Ending& ending, std::uint64_t acked_to) const;
   void describe(AnsweredRequest& request);
   void reset_request();
+  void drop_callbacks();
 
   Worker& worker_;
   Connection* connection_ = nullptr;

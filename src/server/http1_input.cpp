@@ -197,14 +197,12 @@ void Http1Exchange::consume_returned() {
 }
 
 /// What the handler did not read of the body is skipped, when it is here.
-bool Http1Exchange::skip_body() {
+void Http1Exchange::skip_body() {
   while (r_.body == Body::length || r_.body == Body::chunked) {
     const http::BodyRead read = r_.body == Body::length ? read_length() : read_chunked();
     consume_returned();
-    if (read.kind == http::BodyRead::Kind::wait || read.kind == http::BodyRead::Kind::cut)
-      return false;
+    if (read.kind == http::BodyRead::Kind::wait || read.kind == http::BodyRead::Kind::cut) return;
   }
-  return true;
 }
 
 http::BodyRead Http1Exchange::read_body() {
@@ -218,9 +216,7 @@ http::BodyRead Http1Exchange::read_body() {
   if (connection_->input_over()) return cut_body();
   if (head_.expect_continue && !r_.continued && r_.response == Response::none) {
     r_.continued = true;
-    outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
-    flush_ = true;
-    schedule();
+    say_continue();
   }
   if (!r_.waits_for_body) {
     r_.waits_for_body = true;

@@ -20,6 +20,14 @@ namespace {
 
 constexpr std::size_t kInlineBody = 8 * 1024;  ///< Bodies up to this are copied behind their head.
 
+/// Of an error of our own: its body is the reason phrase.
+ResponseHead error_head(int status) {
+  ResponseHead head;
+  head.status = status;
+  head.content_type = "text/plain; charset=utf-8";
+  return head;
+}
+
 }  // namespace
 
 void Http1Exchange::want_close(const Verdict& verdict) {
@@ -277,10 +285,7 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
       evidence_ = connection_->timer_evidence(record::TimerKind::handler);
       r_.has_evidence = true;
     }
-    ResponseHead head;
-    head.status = status;
-    head.content_type = "text/plain; charset=utf-8";
-    respond(head, http::reason_phrase(status));
+    respond(error_head(status), http::reason_phrase(status));
     return;
   }
   if (r_.response == Response::started) {
@@ -361,11 +366,8 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
   // A cause that holds only when everything arrives is still open.
   close_.decided = !overridable(close_.verdict.cause);
   close_.discard = true;
-  ResponseHead head;
-  head.status = status;
-  head.content_type = "text/plain; charset=utf-8";
   const std::string_view text = http::reason_phrase(status);
-  if (!begin_response(head, true, text.size(), text)) return false;
+  if (!begin_response(error_head(status), true, text.size(), text)) return false;
   r_.response = Response::finished;
   describe(answered_.emplace_back());
   inbox_.hold_front();  // the record still points into it
