@@ -151,7 +151,7 @@ bool Connection::took(const SendResult& result, bool from_file) {
 }
 
 /// The file that is being sent ended early (ENODATA), or could not be read.
-void Connection::cut_file(int error) {
+[[gnu::cold]] void Connection::cut_file(int error) {
   if (error == ENODATA)
     return active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
   record::Evidence evidence;
