@@ -150,8 +150,9 @@ bool Connection::took(const SendResult& result, bool from_file) {
   return true;
 }
 
-/// The file that is being sent ended early (ENODATA), or could not be read.
-[[gnu::cold]] void Connection::cut_file(int error) {
+/// The file that is being sent ended early (ENODATA), or could not be read. Out of line, so that
+/// the usual send saves no registers for it.
+[[gnu::cold, gnu::noinline]] void Connection::cut_file(int error) {
   if (error == ENODATA)
     return active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
   record::Evidence evidence;
