@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,12 +35,22 @@ struct Row {
   std::string_view doc;          ///< One line.
   std::string_view zero = {};    ///< What 0 (for texts and lists: nothing) means; empty: refused.
   std::string_view danger = {};  ///< Start-up warning when it is 0; empty: none.
+  /// For optional fields: what holds while it is left out ("the cluster's").
+  std::string_view unset = {};
 };
+
+/// A row of a scope of the file: a key with neither flag nor variable.
+constexpr Row key(std::string_view path, std::string_view doc, std::string_view zero = {},
+                  std::string_view danger = {}) {
+  return {{}, path, doc, zero, danger, {}};
+}
 
 /// A row with its type, bounds and the place its value goes to.
 struct Option {
   std::string name, path, doc, zero, danger, group;
-  std::string environment;  ///< "FINACK_TIMEOUT_HEAD"
+  std::string environment;  ///< "FINACK_TIMEOUT_HEAD"; empty without a flag.
+  std::string unset;        ///< Not empty: it may be left out, and this holds then.
+  bool is_set = true;  ///< False: the optional field held nothing, and `fallback` means nothing.
   OptionType type = OptionType::text;
   std::uint64_t low = 0;  ///< Bounds of numbers, in nanoseconds for durations.
   std::uint64_t high = std::numeric_limits<std::uint64_t>::max();
@@ -69,7 +80,9 @@ class OptionTable {
   void group(std::string_view title, std::string_view doc);
 
   void flag(const Row& row, bool& field);
+  void flag(const Row& row, std::optional<bool>& field);
   void duration(const Row& row, Nanos& field, Nanos low, Nanos high);
+  void duration(const Row& row, std::optional<Nanos>& field, Nanos low, Nanos high);
   void text(const Row& row, std::string& field, std::string_view forms = {}, TextCheck check = {});
   void list(const Row& row, std::vector<std::string>& field, std::string_view forms = {},
             TextCheck check = {});
@@ -77,6 +90,14 @@ class OptionTable {
   template <std::integral T>
   void count(const Row& row, T& field, std::uint64_t low, std::uint64_t high) {
     number(row, OptionType::count, field, low, high);
+  }
+  template <std::integral T>
+  void count(const Row& row, std::optional<T>& field, std::uint64_t low, std::uint64_t high) {
+    optional_number(row, OptionType::count, field, low, high);
+  }
+  template <std::integral T>
+  void bytes(const Row& row, std::optional<T>& field, std::uint64_t low, std::uint64_t high) {
+    optional_number(row, OptionType::bytes, field, low, high);
   }
   template <std::integral T>
   void bytes(const Row& row, T& field, std::uint64_t low, std::uint64_t high,
@@ -125,6 +146,28 @@ class OptionTable {
     };
   }
 
+  /// A list whose items mean something else; `parse` and `format` as for parsed().
+  template <class T, class Parse, class Format>
+  void parsed_list(const Row& row, std::vector<T>& field, std::string_view forms, Parse parse,
+                   Format format) {
+    Option& option = add(row, OptionType::list);
+    option.forms = forms;
+    std::vector<std::string> items;
+    for (const T& item : field) items.push_back(std::string(format(item)));
+    option.fallback = std::move(items);
+    option.check = [parse](std::string_view text) -> std::expected<void, std::string> {
+      auto value = parse(text);
+      if (!value) return std::unexpected(std::move(value.error()));
+      return {};
+    };
+    option.store = [&field, parse](const Value& value) {
+      field.clear();
+      for (const std::string& item : std::get<std::vector<std::string>>(value)) {
+        if (auto meaning = parse(item)) field.push_back(*std::move(meaning));
+      }
+    };
+  }
+
   const std::deque<Option>& options() const { return options_; }
   const std::deque<Group>& groups() const { return groups_; }
   /// nullptr when there is none. By flag name, YAML path and environment variable.
@@ -138,6 +181,15 @@ class OptionTable {
   Option& number(const Row& row, OptionType type, T& field, std::uint64_t low, std::uint64_t high) {
     Option& option = add_number(row, type, static_cast<std::uint64_t>(field), low, high,
                                 static_cast<std::uint64_t>(std::numeric_limits<T>::max()));
+    option.store = [&field](const Value& v) { field = static_cast<T>(std::get<std::uint64_t>(v)); };
+    return option;
+  }
+  template <class T>
+  Option& optional_number(const Row& row, OptionType type, std::optional<T>& field,
+                          std::uint64_t low, std::uint64_t high) {
+    Option& option = add_number(row, type, field ? static_cast<std::uint64_t>(*field) : low, low,
+                                high, static_cast<std::uint64_t>(std::numeric_limits<T>::max()));
+    option.is_set = field.has_value();
     option.store = [&field](const Value& v) { field = static_cast<T>(std::get<std::uint64_t>(v)); };
     return option;
   }
