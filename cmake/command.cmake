@@ -4,6 +4,6 @@ if(command_sources)
   add_executable(finack ${command_sources})
   target_compile_definitions(finack PRIVATE FINACK_VERSION="${PROJECT_VERSION}")
   target_link_libraries(finack PRIVATE
-    finack_app finack_admin finack_config finack_sinks finack_compiler finack_lto)
+    finack_app finack_admin finack_config finack_gateway finack_sinks finack_compiler finack_lto)
   set_target_properties(finack PROPERTIES FINACK_LINK_LTO ON)
 endif()

@@ -10,3 +10,6 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(simdjson REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+# -pthread, which re2.pc names, would keep the precompiled headers from being used.
+set_property(TARGET PkgConfig::re2 PROPERTY INTERFACE_COMPILE_OPTIONS "")

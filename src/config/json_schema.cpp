@@ -85,7 +85,8 @@ std::string description(const Option& option) {
   }
   if (!option.unset.empty()) out += fmt::format(" Left out: {}.", option.unset);
   if (!option.zero.empty()) out += fmt::format(" {}: {}.", text ? "Empty" : "0", option.zero);
-  if (!option.danger.empty()) out += fmt::format(" 0 is dangerous: {}.", option.danger);
+  if (!option.danger.empty())
+    out += fmt::format(" {} is dangerous: {}.", zero_word(option), option.danger);
   return out;
 }
 

@@ -162,7 +162,7 @@ void collect_warnings(const Scope& scope, const std::string& path, const Places&
     if (option.danger.empty() || !option.is_set || !is_zero(option.fallback)) continue;
     const std::string here = path + "." + option.path;
     sentences.push_back(fmt::format(
-        "{} is 0 ({}): {}", here,
+        "{} is {} ({}): {}", here, zero_word(option),
         places.has(here) ? fmt::format("from {}", places.where(here)) : std::string("default"),
         option.danger));
   }

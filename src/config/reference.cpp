@@ -71,7 +71,8 @@ void append_row(const Option& option, std::string& out) {
   const std::string_view type = type_word(option);
   const std::string allowed = allowed_values(option);
   std::string meaning = cell(option.doc);
-  if (!option.danger.empty()) meaning += " **0 is dangerous:** " + cell(option.danger);
+  if (!option.danger.empty())
+    meaning += fmt::format(" **{} is dangerous:** {}", zero_word(option), cell(option.danger));
   out += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", code(flag_text(option)),
                      code(option.path), code(option.environment), type.empty() ? "flag" : type,
                      code(default_text(option)), allowed.empty() ? "any text" : cell(allowed),
@@ -109,7 +110,8 @@ void append_option(const Scope& scope, const Option& option, std::string& out) {
   if (!option.unset.empty()) fallback = cell(option.unset);
   if (is_required(option)) fallback = scope.is_choice(option.path) ? "–" : "needed";
   std::string meaning = cell(option.doc);
-  if (!option.danger.empty()) meaning += " **0 is dangerous:** " + cell(option.danger);
+  if (!option.danger.empty())
+    meaning += fmt::format(" **{} is dangerous:** {}", zero_word(option), cell(option.danger));
   out += fmt::format("| {} | {} | {} | {} | {} | {} |\n", code(option.path),
                      type.empty() ? "flag" : type, fallback,
                      allowed.empty() ? "any text" : cell(allowed),

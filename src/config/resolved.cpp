@@ -46,8 +46,8 @@ std::vector<std::string> Resolved::warnings() const {
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     const Option& option = table_.options()[i];
     if (option.danger.empty() || !holds_value(i) || !is_zero(settings_[i].value)) continue;
-    sentences.push_back(
-        fmt::format("{} is 0 ({}): {}", option.path, origin_text(settings_[i]), option.danger));
+    sentences.push_back(fmt::format("{} is {} ({}): {}", option.path, zero_word(option),
+                                    origin_text(settings_[i]), option.danger));
   }
   return sentences;
 }
