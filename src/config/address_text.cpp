@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "config/suggest.h"
 #include "config/units.h"
 
 namespace finack::config {
@@ -16,7 +15,7 @@ constexpr std::uint64_t kMaxPort = 65'535;
 
 std::unexpected<std::string> refused(std::string_view text, std::string_view why,
                                      std::string_view forms) {
-  return std::unexpected(fmt::format("{} {}: write {}", in_quotes(text), why, forms));
+  return std::unexpected(fmt::format("'{}' {}: write {}", text, why, forms));
 }
 
 bool is_number_up_to(std::string_view text, std::uint64_t high) {
