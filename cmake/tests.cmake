@@ -96,7 +96,8 @@ if(cli_tests)
   set(cli_sources ${command_sources})
   list(FILTER cli_sources EXCLUDE REGEX "/main\\.cpp$")
   finack_test_executable(finack_cli_tests SOURCES ${cli_tests} ${cli_sources}
-    LINK finack_app finack_admin finack_config finack_sinks)
+    LINK finack_app finack_admin finack_config finack_gateway finack_sinks)
+  target_compile_definitions(finack_cli_tests PRIVATE FINACK_VERSION="${PROJECT_VERSION}")
   finack_add_test(cli LABELS unit TIMEOUT 300 COMMAND finack_cli_tests)
 endif()
 
