@@ -7,12 +7,12 @@ namespace finack::client {
 namespace {
 
 using record::Cause;
-using record::Family;
+using record::CauseFamily;
 
 constexpr std::array<std::string_view, 13> kNames = {
-    "never_sent",     "stale_proved",    "idempotent",  "status",     "client_gone",
-    "answered",       "not_upstream",    "tries_spent", "time_spent", "not_replayable",
-    "maybe_processed", "not_asked",      "budget_spent"};
+    "never_sent",      "stale_proved", "idempotent",  "status",     "client_gone",
+    "answered",        "not_upstream", "tries_spent", "time_spent", "not_replayable",
+    "maybe_processed", "not_asked",    "budget_spent"};
 
 bool waited_too_long(Cause cause) {
   return cause == Cause::timeout_first_response_byte || cause == Cause::timeout_try ||
@@ -23,9 +23,9 @@ bool waited_too_long(Cause cause) {
 bool upstream_failed(const TryFacts& facts) {
   if (facts.cause == Cause::ok_completed) return false;
   switch (record::info(facts.cause).family) {
-    case Family::upstream:
-    case Family::timeout:
-    case Family::network:
+    case CauseFamily::upstream:
+    case CauseFamily::timeout:
+    case CauseFamily::network:
       return true;
     default:
       return facts.cause == Cause::resource_ports;
