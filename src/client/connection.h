@@ -30,18 +30,25 @@ struct Timeouts {
   Nanos response_idle = std::chrono::seconds(30);
 };
 
+/// How far a response is.
+enum class Progress : std::uint8_t {
+  more,      ///< More of it is to come.
+  complete,  ///< That was all.
+  unproved   ///< The end of the stream ended the body (upstream.body_end_unproved).
+};
+
 /// Receives what a connection has for the request that uses it. Calls come on the loop thread,
-/// never from inside a call into the connection but cancel() and send().
+/// never from inside a call into the connection. After anything but Progress::more, and after
+/// on_connection_end, the connection is not the user's any more.
 class ConnectionUser {
  public:
   /// A 1xx head other than 101.
   virtual void on_interim(const http::ReceivedResponse& head) = 0;
-  /// The final head, with what of the body came along. `complete`: that was all; the connection is
-  /// not the user's any more. The views live during the call.
+  /// The final head, with what of the body came along. The views live during the call.
   virtual void on_response(const http::ReceivedResponse& head, std::string_view body,
-                           bool complete) = 0;
-  /// More of the body; as above.
-  virtual void on_body(std::string_view bytes, bool complete,
+                           Progress progress) = 0;
+  /// More of the body; trailers come with its end. The views live during the call.
+  virtual void on_body(std::string_view bytes, Progress progress,
                        std::span<const http::Header> trailers) = 0;
   /// Bytes behind 101 or CONNECT's 2xx.
   virtual void on_tunnel_bytes(std::string_view bytes) = 0;
@@ -79,6 +86,7 @@ class ConnectionOwner {
 class Connection final : public ListNode,
                          private StreamObserver,
                          private net::DialObserver,
+                         private net::Deferred,
                          private net::Timer {
  public:
   struct Options {
@@ -129,33 +137,41 @@ class Connection final : public ListNode,
   /// Since when it is free, and since when it is open.
   Instant free_since() const { return phase_since_; }
   Instant opened() const { return opened_; }
-  /// When the kernel had taken the last byte of the request.
-  bool request_sent() const { return sent_any_; }
+  /// More of the request has to be sent yet.
+  bool request_due() const { return body_due_ || !outbox_.empty() || send_pending_; }
+  /// Bytes of this request that the kernel has taken.
+  std::uint64_t request_bytes() const { return request_bytes_; }
   Nanos connect_time() const { return connect_time_; }
 
  private:
-  enum class Timing : std::uint8_t { none, dial, send, first_response_byte, response_idle };
-
   void on_dialed(net::DialResult result) override;
   void on_timer() override;
+  void run_deferred() override;
   void on_bytes(Buffer chunk) override;
   void on_end(StreamEnd end) override;
   void on_sent(SendResult result) override;
   void on_writable() override;
-  void on_closed() override;
+  void on_closed() override { owner_.on_gone(*this); }
 
   void enter(record::Phase phase);
+  void arm(record::TimerKind timer, Nanos setting);
   void flush();
   bool took(const SendResult& result);
-  void read_responses();
-  bool step_once();
-  bool deliver_head();
-  void response_done(const http::ReceivedResponse& head);
-  void unsolicited();
-  void stream_over(EndKind kind);
+  void request_sent();
+  void read();
+  bool handle(const http::ResponseParser::Step& step);
+  bool wait_for_more(std::size_t consumed);
+  bool deliver_head(std::size_t consumed);
+  bool done_with(std::size_t bytes);
+  void note_offer();
+  void response_done();
+  void refuse();
+
+  void look_for_end();
+  void stream_over();
   Facts facts() const;
-  void arm(Timing timing);
   void end(const Verdict& verdict, const record::Evidence& evidence);
+  record::Evidence timer_evidence() const;
   void write_record(const record::Ending& ending);
 
   net::Loop& loop_;
@@ -177,29 +193,26 @@ class Connection final : public ListNode,
   http::ReceivedResponse head_;
   Instant opened_{};
   Instant phase_since_{};
-  Instant sent_at_{};
-  Instant due_{Instant::max()};
+  Instant sent_at_{};  ///< When the first byte of this request was handed to the kernel.
   Nanos connect_time_{0};
+  Nanos setting_{0};  ///< Of the timer that is armed.
   std::uint64_t bytes_in_ = 0;
   std::uint64_t bytes_out_ = 0;
   std::uint64_t request_bytes_ = 0;  ///< Of this request, taken by the kernel.
   std::uint32_t requests_ = 0;
-  record::Phase phase_ = record::Phase::resolve;
-  Timing timing_ = Timing::none;
+  StreamEnd end_;                    ///< How the stream ended, none while it goes on.
+  record::TimerKind timer_ = record::TimerKind::connect;
+  record::Phase phase_ = record::Phase::connect;
   bool spare_ : 1 = false;
-  bool sending_ : 1 = false;      ///< Bytes of the request are still due.
+  bool body_due_ : 1 = false;  ///< The user will write more of the request.
   bool chunked_ : 1 = false;
   bool send_pending_ : 1 = false;
   bool blocked_ : 1 = false;
-  bool want_room_ : 1 = false;
+  bool room_wanted_ : 1 = false;  ///< write() said no.
   bool paused_ : 1 = false;
-  bool head_seen_ : 1 = false;
   bool interim_seen_ : 1 = false;
-  bool keep_ : 1 = false;         ///< The response allows another request.
-  bool sent_any_ : 1 = false;
-  bool peer_fin_ : 1 = false;
-  bool in_callback_ : 1 = false;
-  bool over_ : 1 = false;
+  bool parting_ : 1 = false;  ///< The last response is done; the server may close first.
+  bool over_ : 1 = false;     ///< Recorded; only on_closed is to come.
   record::FlightRecorder recorder_;
 };
 
