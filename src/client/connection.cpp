@@ -167,7 +167,7 @@ bool Connection::took(const SendResult& result) {
       // An answer may have come before the reset: it is read first.
       outbox_.drop();
       end_ = result.end;
-      loop_.defer(*this);
+      loop_.defer(later_);
       return false;
     case SendResult::Kind::sent:
       break;
@@ -222,12 +222,11 @@ void Connection::resume_reading() {
   paused_ = false;
   if (over_) return;
   stream_->resume_reading();
-  loop_.defer(*this);
+  loop_.defer(later_);
 }
 
-/// What must not happen inside the user's own call: bytes that waited while reading was paused, and
-/// an end that a send found.
-void Connection::run_deferred() {
+/// Bytes that waited while reading was paused, and an end that a send found.
+void Connection::catch_up() {
   if (over_ || paused_) return;
   read();
   look_for_end();

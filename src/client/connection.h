@@ -86,7 +86,6 @@ class ConnectionOwner {
 class Connection final : public ListNode,
                          private StreamObserver,
                          private net::DialObserver,
-                         private net::Deferred,
                          private net::Timer {
  public:
   struct Options {
@@ -146,13 +145,20 @@ class Connection final : public ListNode,
  private:
   void on_dialed(net::DialResult result) override;
   void on_timer() override;
-  void run_deferred() override;
   void on_bytes(Buffer chunk) override;
   void on_end(StreamEnd end) override;
   void on_sent(SendResult result) override;
   void on_writable() override;
   void on_closed() override { owner_.on_gone(*this); }
 
+  /// What must not happen inside the user's own call, put off to the end of the turn.
+  struct Later final : net::Deferred {
+    explicit Later(Connection& of) : connection(of) {}
+    void run_deferred() override { connection.catch_up(); }
+    Connection& connection;
+  };
+
+  void catch_up();
   void enter(record::Phase phase);
   void arm(record::TimerKind timer, Nanos setting);
   void flush();
@@ -184,6 +190,7 @@ class Connection final : public ListNode,
   record::Purpose purpose_;
   Nanos wall_offset_;
   net::Dial dial_;
+  Later later_{*this};
   std::optional<net::TcpStream> stream_;
   ConnectionUser* user_ = nullptr;
   record::ConnectionEntry entry_;
@@ -200,7 +207,7 @@ class Connection final : public ListNode,
   std::uint64_t bytes_out_ = 0;
   std::uint64_t request_bytes_ = 0;  ///< Of this request, taken by the kernel.
   std::uint32_t requests_ = 0;
-  StreamEnd end_;                    ///< How the stream ended, none while it goes on.
+  StreamEnd end_;  ///< How the stream ended, none while it goes on.
   record::TimerKind timer_ = record::TimerKind::connect;
   record::Phase phase_ = record::Phase::connect;
   bool spare_ : 1 = false;

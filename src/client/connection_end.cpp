@@ -97,8 +97,7 @@ Facts Connection::facts() const {
 
 void Connection::on_timer() {
   if (over_) return;
-  if (parting_)
-    return end({EndedBy::local, How::fin, Phase::body, Cause::ok_completed}, {});
+  if (parting_) return end({EndedBy::local, How::fin, Phase::body, Cause::ok_completed}, {});
   ledger_.counters().timer_fired(timer_);
   recorder_.note_timer(timer_, loop_.now());
   const bool gone = peer_gone(stream_->tcp_facts());
@@ -141,9 +140,9 @@ void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
                         .evidence = evidence};
   ending.evidence.request = requests_;
   if (bytes_out_ + unsent > 0) {
-    ending.delivered = unacked + unsent == 0             ? Delivered::all
-                       : unacked >= request_bytes_       ? Delivered::none
-                                                         : Delivered::partial;
+    ending.delivered = unacked + unsent == 0       ? Delivered::all
+                       : unacked >= request_bytes_ ? Delivered::none
+                                                   : Delivered::partial;
   }
   write_record(ending);
   loop_.timers().disarm(*this);
