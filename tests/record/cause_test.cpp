@@ -81,7 +81,7 @@ upstream.tls_closed C b tls fault
 upstream.tls_alert C b tls fault
 upstream.tls_untrusted C b tls fault
 upstream.stale_reuse C b send,wait notice
-upstream.closed_no_head C b wait fault
+upstream.closed_no_head C b send,wait fault
 upstream.head_truncated C b head fault
 upstream.body_truncated C b body fault
 upstream.body_end_unproved C b body notice
@@ -253,7 +253,7 @@ TEST(Causes, UnknownWordsAreRefused) {
   EXPECT_FALSE(parse_finding("loop_blocked"));
   EXPECT_FALSE(parse_phase("linger"));
   EXPECT_FALSE(parse_severity("warning"));
-  EXPECT_FALSE(parse_timer_kind("queue"));
+  EXPECT_FALSE(parse_timer_kind("per_try"));
 }
 
 TEST(Findings, EveryRowOfTheClosedListIsThereAndNoOther) {
