@@ -63,6 +63,12 @@ class IntrusiveList {
     node.next_ = node.prev_ = nullptr;
     return static_cast<T&>(node);
   }
+  /// For walks that end early: the first member, and the one after `item`; nullptr: none.
+  T* first() { return empty() ? nullptr : &front(); }
+  T* after(T& item) {
+    ListNode& node = item;
+    return node.next_ == &head_ ? nullptr : static_cast<T*>(node.next_);
+  }
   /// Calls fn for each member; fn may unlink the member it is given, and no other.
   template <class Fn>
   void for_each(Fn fn) {
