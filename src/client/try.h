@@ -1,4 +1,5 @@
 #pragma once
+#include <cassert>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -43,12 +44,12 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
     bool fresh_only = false;   ///< Not on a used connection.
     Nanos budget{0};           ///< timeout.try; 0: none.
     Nanos wall_offset{0};
+    record::Purpose purpose = record::Purpose::traffic;
   };
-  /// Asks `pool` for a connection; on_try_ready may come from inside when one is free. After the
-  /// loop has delivered its events (Loop::defer).
+  /// Asks `pool` for a connection; on_try_ready or on_try_failed follows, never from inside.
   void begin(Pool& pool, const Begin& begin);
 
-  // From on_try_ready on.
+  // From on_try_ready on; send() from inside it.
   void send(const http::OutgoingRequest& head, http::Method method, std::string_view body,
             bool body_follows);
   bool write(std::string_view bytes) { return connection_->write(bytes); }
@@ -57,15 +58,20 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   void resume_reading() { connection_->resume_reading(); }
   void finish_tunnel() { connection_->finish_tunnel(); }
 
-  /// Nobody waits for it any more: it ends for `cause`, and its connection with it.
-  void cancel(record::Cause cause);
+  /// Nobody waits for it any more: it ends for `cause`, and its connection with it. The observer is
+  /// told nothing.
+  void cancel(record::Cause cause, const record::Evidence& evidence = {});
 
   bool active() const { return static_cast<bool>(entry_); }
   bool connected() const { return connection_ != nullptr; }
   // Of the try that is under way, or of the last one.
   record::ConnectionId connection() const { return connection_id_; }
+  /// As the request's record lists it.
+  record::UpstreamTry summary() const;
   bool reused() const { return reused_; }
-  std::uint64_t request_bytes() const { return request_bytes_; }
+  std::uint64_t request_bytes() const {
+    return connection_ != nullptr ? connection_->request_bytes() : request_bytes_;
+  }
   int status() const { return status_; }
   UpstreamServer* server() const { return server_; }
 
@@ -84,7 +90,10 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   void on_timer() override;
 
   void complete(Progress progress);
+  void let_go(const record::Ending& ending);
   void finish(const record::Ending& ending);
+  void finish_completed();
+  record::RequestRecord describe(const record::Ending& ending) const;
 
   net::Loop& loop_;
   record::Ledger& ledger_;
@@ -93,10 +102,15 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   Connection* connection_ = nullptr;
   record::RequestEntry entry_;
   record::ConnectionId connection_id_;
+  Address peer_;
+  record::Purpose purpose_ = record::Purpose::traffic;
+  record::Cause cause_ = record::Cause::unknown;
   Instant started_{};
   Instant first_byte_{};
   Nanos wall_offset_{0};
   Nanos budget_{0};
+  Nanos duration_{0};  ///< Of the try that is over.
+  std::uint32_t attempt_ = 1;
   std::string_view method_;
   std::uint64_t request_bytes_ = 0;
   std::uint64_t bytes_in_ = 0;  ///< Of the response's body.

@@ -15,8 +15,11 @@ using record::TimerKind;
 constexpr std::uint32_t bit(Phase phase) { return 1U << static_cast<unsigned>(phase); }
 constexpr std::uint32_t bit(EndKind end) { return 1U << static_cast<unsigned>(end); }
 constexpr std::uint32_t kAny = ~0U;
+/// Broken off: by a RST, or (TLS, EPROTO) by bytes that were no valid TLS.
+constexpr std::uint32_t kBroken = bit(EndKind::rst) | bit(EndKind::error);
 /// The server's own act; how() says which.
-constexpr std::uint32_t kLeft = bit(EndKind::fin) | bit(EndKind::rst) | bit(EndKind::truncated);
+constexpr std::uint32_t kLeft = kBroken | bit(EndKind::fin) | bit(EndKind::truncated);
+constexpr std::uint32_t kAlert = bit(EndKind::alert);
 constexpr std::uint32_t kAsked = bit(Phase::send) | bit(Phase::wait);
 
 /// One rule: when `ends` and `phases` match, all bits of `need` and none of `forbid` are set. The
@@ -38,11 +41,14 @@ constexpr auto kRules = std::to_array<Rule>({
     {bit(EndKind::timed_out), kAny, 0, 0, EndedBy::network, How::timeout, Cause::network_vanished},
     {bit(EndKind::unreachable), kAny, 0, 0, EndedBy::network, How::unreachable,
      Cause::network_unreachable},
-    {bit(EndKind::error), kAny, 0, 0, EndedBy::local, How::rst, Cause::resource_memory},
+    {bit(EndKind::no_memory), kAny, 0, 0, EndedBy::local, How::rst, Cause::resource_memory},
 
-    {bit(EndKind::fin) | bit(EndKind::rst), bit(Phase::tls), 0, 0, EndedBy::peer, How::none,
+    {kBroken | bit(EndKind::fin), bit(Phase::tls), 0, 0, EndedBy::peer, How::none,
      Cause::upstream_tls_closed},
-    {kLeft, bit(Phase::pool), 0, 0, EndedBy::peer, How::none, Cause::ok_pool_peer_closed},
+    {kLeft | kAlert, bit(Phase::pool), 0, 0, EndedBy::peer, How::none, Cause::ok_pool_peer_closed},
+
+    // TLS 1.3: an upstream that wants another certificate says so after the handshake.
+    {kAlert, bit(Phase::tls) | kAsked, 0, 0, EndedBy::peer, How::alert, Cause::upstream_tls_alert},
 
     // A kept connection that was closed while our request was on its way.
     {kLeft, kAsked, kReused | kUnread, kInterim, EndedBy::peer, How::none,
@@ -50,12 +56,13 @@ constexpr auto kRules = std::to_array<Rule>({
     {kLeft, kAsked, kReused | kSoon, kInterim, EndedBy::peer, How::none,
      Cause::upstream_stale_reuse, Certainty::inferred},
 
-    {bit(EndKind::rst), bit(Phase::send), 0, 0, EndedBy::peer, How::rst,
-     Cause::upstream_write_refused},
+    {kBroken, bit(Phase::send), 0, 0, EndedBy::peer, How::rst, Cause::upstream_write_refused},
     {kLeft, kAsked, 0, 0, EndedBy::peer, How::none, Cause::upstream_closed_no_head},
-    {kLeft, bit(Phase::head), 0, 0, EndedBy::peer, How::none, Cause::upstream_head_truncated},
-    {kLeft, bit(Phase::body), 0, 0, EndedBy::peer, How::none, Cause::upstream_body_truncated},
-    {bit(EndKind::rst), bit(Phase::tunnel), 0, 0, EndedBy::peer, How::rst,
+    {kLeft | kAlert, bit(Phase::head), 0, 0, EndedBy::peer, How::none,
+     Cause::upstream_head_truncated},
+    {kLeft | kAlert, bit(Phase::body), 0, 0, EndedBy::peer, How::none,
+     Cause::upstream_body_truncated},
+    {kBroken | kAlert | bit(EndKind::truncated), bit(Phase::tunnel), 0, 0, EndedBy::peer, How::none,
      Cause::upstream_left_tunnel},
 });
 
@@ -65,6 +72,8 @@ constexpr How how_of(EndKind end) {
       return How::fin;
     case EndKind::truncated:
       return How::truncated;
+    case EndKind::alert:
+      return How::alert;
     default:
       return How::rst;
   }

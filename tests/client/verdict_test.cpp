@@ -97,6 +97,23 @@ TEST(Verdict, before_during_and_behind_the_head) {
   });
 }
 
+TEST(Verdict, tls_ends) {
+  check({
+      {"alert in the handshake", EndKind::alert, Phase::tls, 0,
+       peer(How::alert, Phase::tls, Cause::upstream_tls_alert)},
+      {"alert before the head", EndKind::alert, Phase::wait, kReused | kSoon,
+       peer(How::alert, Phase::wait, Cause::upstream_tls_alert)},
+      {"no TLS in the body", EndKind::error, Phase::body, 0,
+       peer(How::rst, Phase::body, Cause::upstream_body_truncated)},
+      {"alert in the pool", EndKind::alert, Phase::pool, kReused,
+       peer(How::alert, Phase::pool, Cause::ok_pool_peer_closed)},
+      {"alert in the body", EndKind::alert, Phase::body, 0,
+       peer(How::alert, Phase::body, Cause::upstream_body_truncated)},
+      {"no close_notify in a tunnel", EndKind::truncated, Phase::tunnel, 0,
+       peer(How::truncated, Phase::tunnel, Cause::upstream_left_tunnel)},
+  });
+}
+
 TEST(Verdict, what_the_kernel_says_comes_first_and_a_decision_stays) {
   for (const Phase phase : {Phase::tls, Phase::send, Phase::wait, Phase::body, Phase::pool}) {
     check({
@@ -106,7 +123,7 @@ TEST(Verdict, what_the_kernel_says_comes_first_and_a_decision_stays) {
          Verdict{EndedBy::network, How::timeout, phase, Cause::network_vanished}},
         {"no route any more", EndKind::unreachable, phase, 0,
          Verdict{EndedBy::network, How::unreachable, phase, Cause::network_unreachable}},
-        {"no memory", EndKind::error, phase, 0,
+        {"no memory", EndKind::no_memory, phase, 0,
          Verdict{EndedBy::local, How::rst, phase, Cause::resource_memory}},
         {"decided before", EndKind::rst, phase, kDecided, std::nullopt},
     });
@@ -139,7 +156,7 @@ TEST(Verdict, timers) {
 }
 
 TEST(Verdict, every_one_is_allowed_by_the_closed_list) {
-  for (int end = 0; end <= static_cast<int>(EndKind::error); ++end) {
+  for (int end = 0; end <= static_cast<int>(EndKind::alert); ++end) {
     for (std::size_t p = 0; p < record::kPhaseCount; ++p) {
       for (Facts facts = 0; facts < 16; ++facts) {
         const auto phase = static_cast<Phase>(p);
