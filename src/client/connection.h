@@ -20,9 +20,6 @@
 
 namespace finack::client {
 
-/// Where its pool has a connection.
-enum class Place : std::uint8_t { none, dialing, free, busy, witness };
-
 /// One dialed HTTP/1.1 connection: the only owner of its state from the dial to its one record.
 /// Serves one request at a time. Loop thread only.
 class Connection final : public ListNode,
@@ -60,7 +57,7 @@ class Connection final : public ListNode,
   /// the server stopped reading is dropped: its answer may be on the way.
   bool write(std::string_view bytes);
   void finish_body(std::span<const http::Header> trailers);
-  /// Back-pressure: of what was received already one more piece may come.
+  /// Of what was received already one more piece may come.
   void pause_reading();
   void resume_reading();
   /// Lets go of a request that nobody waits for: the connection ends for `cause`, and no more is
@@ -85,7 +82,6 @@ class Connection final : public ListNode,
   /// Since when it is in its phase (free, when that is `pool`), and since when it is open.
   Instant phase_since() const { return phase_since_; }
   Instant opened() const { return opened_; }
-  /// Dialed, and nothing has ended it that is known of.
   bool usable() const { return phase_ == record::Phase::pool && end_.kind == EndKind::none; }
   /// More of the request has to be sent yet, or never can be.
   bool request_due() const {
@@ -133,7 +129,6 @@ class Connection final : public ListNode,
   bool done_with(std::size_t bytes);
   void response_done();
   void refuse();
-
   void look_for_end();
   void stream_over();
   void body_over();

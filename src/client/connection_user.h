@@ -57,6 +57,9 @@ class ConnectionUser {
 
 class Connection;
 
+/// Where its pool has a connection.
+enum class Place : std::uint8_t { none, dialing, free, busy, witness };
+
 /// Whom a connection belongs to: the pool of its server on its worker.
 class ConnectionOwner {
  public:

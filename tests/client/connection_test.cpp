@@ -2,6 +2,9 @@
 #include "client/connection.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+
+#include <cstdlib>
 
 #include "client/client_rig.h"
 
@@ -415,6 +418,39 @@ TEST_P(ConnectionTest, TheUpstreamTakesNoBytes) {
   rig().advance(4s, 500ms);
   expect("local timeout send timeout.send fault partial proved requests=1",
          "local timeout send timeout.send fault partial proved status=0 number=1");
+}
+
+// ---- The network and the operator
+
+TEST_P(ConnectionTest, APeerThatVanishedIsNotSlow) {
+  DIALING({.timeouts = {.first_response_byte = 900ms}, .real_time = true});
+  rig().answer(rig().asked(), kOk);
+  rig().settle(60);
+  // It acknowledges nothing any more.
+  sock_filter drop_all[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+  const sock_fprog filter{1, drop_all};
+  ASSERT_EQ(::setsockopt(rig().peer().fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter),
+            0);
+  Asker& second = rig().make();
+  rig().begin(second);
+  ASSERT_TRUE(rig().until([&] { return second.done() && !rig().connections.empty(); }));
+  EXPECT_EQ(rig().connections[0],
+            "network timeout wait network.vanished fault none proved requests=2");
+  EXPECT_EQ(rig().requests[1],
+            "network timeout wait network.vanished fault none proved status=0 number=2");
+  EXPECT_EQ(rig().evidence[0].found_by, record::FoundBy::retransmit);
+}
+
+TEST_P(ConnectionTest, KilledByTheOperator) {
+  DIALING();
+  rig().asked();
+  const std::string kill =
+      fmt::format("ss -K dst 127.0.0.1 dport = {} >/dev/null 2>&1", ntohs(rig().address.sin_port));
+  if (std::system(kill.c_str()) != 0) GTEST_SKIP() << "\n*** SKIPPED: `ss -K` is refused here\n";
+  if (!rig().until([&] { return !rig().connections.empty(); }, 500ms))
+    GTEST_SKIP() << "\n*** SKIPPED: this kernel has no CONFIG_INET_DIAG_DESTROY\n";
+  expect("local rst wait operator.killed notice all proved requests=1",
+         "local rst wait operator.killed notice all proved status=0 number=1");
 }
 
 // ---- Bodies, pauses, tunnels

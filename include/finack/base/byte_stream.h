@@ -57,7 +57,9 @@ struct SendResult {
     sent,  ///< `bytes` were taken by the kernel; fewer than offered means: the window is full, and
            ///< on_writable will come.
     pending,  ///< The backend works on it; the memory must stay valid until on_sent.
-    failed    ///< `end` says why; on_end is not called again for it.
+    failed    ///< `end` says why; on_end is not called again for it. What was received before is
+              ///< still delivered: readable(), asked in the loop's deferred work, says whether more
+              ///< is to come.
   };
   Kind kind = Kind::sent;
   std::size_t bytes = 0;
