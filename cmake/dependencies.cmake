@@ -12,3 +12,6 @@ find_package(prometheus-cpp CONFIG REQUIRED)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(libcares REQUIRED IMPORTED_TARGET libcares)
 find_package(OpenSSL 3 REQUIRED)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+# -pthread, which re2.pc names, would keep the precompiled headers from being used.
+set_property(TARGET PkgConfig::re2 PROPERTY INTERFACE_COMPILE_OPTIONS "")

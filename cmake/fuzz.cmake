@@ -13,7 +13,8 @@ foreach(source IN LISTS fuzz_sources)
   add_executable(finack_${target} ${source})
   target_include_directories(finack_${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(finack_${target} PRIVATE
-    finack_http finack_route finack_config finack_compiler)
+    finack_http finack_route finack_config finack_gateway
+    finack_compiler)
   if(TARGET finack_llhttp)
     target_link_libraries(finack_${target} PRIVATE finack_llhttp)
   endif()

@@ -86,7 +86,8 @@ include(llhttp)
 # Replaces operator new, so it is a program of its own: no request may allocate.
 file(GLOB alloc_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/alloc/*_test.cpp)
 if(alloc_tests)
-  finack_test_executable(finack_alloc_tests SOURCES ${alloc_tests} LINK finack_server finack_route)
+  finack_test_executable(finack_alloc_tests SOURCES ${alloc_tests}
+    LINK finack_client finack_server finack_route)
   finack_add_test(alloc LABELS unit TIMEOUT 300 COMMAND finack_alloc_tests)
 endif()
 
@@ -96,7 +97,8 @@ if(cli_tests)
   set(cli_sources ${command_sources})
   list(FILTER cli_sources EXCLUDE REGEX "/main\\.cpp$")
   finack_test_executable(finack_cli_tests SOURCES ${cli_tests} ${cli_sources}
-    LINK finack_app finack_admin finack_config finack_sinks)
+    LINK finack_app finack_admin finack_config finack_gateway finack_sinks)
+  target_compile_definitions(finack_cli_tests PRIVATE FINACK_VERSION="${PROJECT_VERSION}")
   finack_add_test(cli LABELS unit TIMEOUT 300 COMMAND finack_cli_tests)
 endif()
 

@@ -1,31 +1,14 @@
 #include "app/process_options.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include <limits>
-
+#include "config/address_text.h"
 #include "config/units.h"
 
 namespace finack::app {
 namespace {
 
-constexpr std::string_view kListenForms =
-    "127.0.0.1:8080, [::1]:8080, localhost:8080, :8080, unix:/path, fd:3 or systemd";
-
-std::unexpected<std::string> refused(std::string_view text, std::string_view why) {
-  return std::unexpected(fmt::format("'{}' {}: write {}", text, why, kListenForms));
-}
-
-bool is_number_up_to(std::string_view text, std::uint64_t high) {
-  const auto number = config::parse_count(text);
-  return number && *number <= high;
-}
-
-bool is_ip(int family, std::string_view host) {
-  unsigned char bytes[16];
-  return inet_pton(family, std::string(host).c_str(), bytes) == 1;
-}
+using config::kListenForms;
 
 std::expected<std::uint32_t, std::string> parse_record_every(std::string_view text) {
   if (text == "abnormal") return 0U;
@@ -113,37 +96,7 @@ void record_rows(config::OptionTable& table, ProcessOptions& options) {
 }  // namespace
 
 std::expected<void, std::string> check_listen(std::string_view text) {
-  constexpr std::size_t kMaxUnixPath = 107;  // sun_path without its final NUL, unix(7)
-  constexpr std::uint64_t kMaxPort = 65'535;
-  constexpr std::uint64_t kMaxNumber = std::numeric_limits<int>::max();
-  if (text == "systemd") return {};
-  if (text.starts_with("systemd:")) {
-    if (is_number_up_to(text.substr(8), kMaxNumber)) return {};
-    return refused(text, "counts no socket of systemd from 0");
-  }
-  if (text.starts_with("unix:")) {
-    const std::string_view path = text.substr(5);
-    if (path.empty()) return refused(text, "lacks a path");
-    if (path.size() > kMaxUnixPath) return refused(text, "is longer than 107 bytes");
-    return {};
-  }
-  if (text.starts_with("fd:")) {
-    if (is_number_up_to(text.substr(3), kMaxNumber)) return {};
-    return refused(text, "names no descriptor");
-  }
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return refused(text, "lacks a port");
-  const std::string_view host = text.substr(0, colon);
-  if (!is_number_up_to(text.substr(colon + 1), kMaxPort)) {
-    return refused(text, "has no port from 0 to 65535");
-  }
-  if (host.empty() || host == "*" || host == "localhost" || is_ip(AF_INET, host)) return {};
-  if (host.starts_with('[') && host.ends_with(']') && host.size() > 2 &&
-      is_ip(AF_INET6, host.substr(1, host.size() - 2))) {
-    return {};
-  }
-  return refused(text,
-                 "has no IP address before the port (IPv6 in brackets; names are not resolved)");
+  return config::check_listen(text);
 }
 
 void process_rows(config::OptionTable& table, ProcessOptions& options) {

@@ -11,6 +11,7 @@
 #include "config/reference.h"
 #include "finack/record/reference.h"
 #include "finack/sinks/metrics.h"
+#include "gateway/settings_table.h"
 
 namespace finack::cli {
 
@@ -35,9 +36,21 @@ int reference(int argc, char** argv) {
                          : config::configuration_reference_markdown(table, "Configuration"));
     return 0;
   }
+  if (page == "gateway-configuration" || page == "gateway-schema") {
+    app::ProcessOptions process;
+    gateway::GatewaySettings settings;
+    config::Scope root;
+    app::process_rows(root.rows(), process);
+    gateway::describe_gateway(root, settings);
+    fmt::print("{}", page == "gateway-schema"
+                         ? config::json_schema(root, "finack serve")
+                         : config::configuration_reference_markdown(root, "Gateway configuration"));
+    return 0;
+  }
   const bool help = page == "--help";
   fmt::print(help ? stdout : stderr,
-             "usage: finack reference endings|configuration|metrics|schema\n");
+             "usage: finack reference endings|configuration|metrics|schema|"
+             "gateway-configuration|gateway-schema\n");
   return help ? 0 : 2;
 }
 

@@ -150,12 +150,19 @@ std::string usage(const Command& command) {
 
 CommandLine parse(int argc, const char* const* argv, const OptionTable& table,
                   const Command& command, const Environment& environment) {
+  return parse(argc, argv, Scope(table), command, environment);
+}
+
+CommandLine parse(int argc, const char* const* argv, const Scope& root, const Command& command,
+                  const Environment& environment) {
+  const OptionTable& table = root.table();
   CommandLine line{.exit_status = {},
                    .output = {},
                    .errors = {},
                    .warnings = {},
                    .operands = {},
-                   .resolved = Resolved(table)};
+                   .resolved = Resolved(table),
+                   .places = {}};
   const Arguments arguments = read_arguments(argc, argv, table, command);
   line.operands = arguments.operands;
   if (arguments.help) {
@@ -170,10 +177,11 @@ CommandLine parse(int argc, const char* const* argv, const OptionTable& table,
   line.resolved.take(arguments.assignments, Origin::flag);
   line.resolved.take(variables.assignments, Origin::environment);
 
+  FileContent content;
   if (const Option* row = table.by_name("config")) {
     const auto* file = std::get_if<std::string>(&line.resolved.at(*row).value);
     if (file != nullptr && !file->empty()) {
-      const FileContent content = read_yaml_file(table, *file);
+      content = read_yaml_file(root, *file);
       append(problems, content.problems);
       line.resolved.take(content.assignments, Origin::file);
     }
@@ -185,9 +193,12 @@ CommandLine parse(int argc, const char* const* argv, const OptionTable& table,
     line.exit_status = 2;
     return line;
   }
+  content.apply_parts();
+  line.places = std::move(content.places);
   append(line.warnings, line.resolved.warnings());
+  append(line.warnings, part_warnings(root, line.places));
   if (arguments.print) {
-    line.output = print_config(line.resolved);
+    line.output = print_config(line.resolved, root, line.places);
     line.exit_status = 0;
     return line;
   }

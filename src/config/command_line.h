@@ -6,7 +6,9 @@
 
 #include "config/environment.h"
 #include "config/option_table.h"
+#include "config/places.h"
 #include "config/resolved.h"
+#include "config/scope.h"
 
 namespace finack::config {
 
@@ -28,6 +30,7 @@ struct CommandLine {
   std::vector<std::string> warnings;  ///< One sentence each, for start-up. Set in every case.
   std::vector<std::string> operands;
   Resolved resolved;  ///< What is in force, with origins.
+  Places places;      ///< Of what the file says.
 };
 
 /// Parses flags (`--name value`, `--name=value`; `--flag`, `--no-flag`), the variables and, where
@@ -37,5 +40,9 @@ struct CommandLine {
 /// only then, the values are written to the table's fields. argv[0] is skipped. Throws nothing.
 CommandLine parse(int argc, const char* const* argv, const OptionTable& table,
                   const Command& command, const Environment& environment = process_environment());
+/// The same for a command whose file has parts besides its table: they are filled, too. The root
+/// scope must have a table of its own or borrow one that outlives the result.
+CommandLine parse(int argc, const char* const* argv, const Scope& root, const Command& command,
+                  const Environment& environment = process_environment());
 
 }  // namespace finack::config

@@ -47,7 +47,8 @@ Option& OptionTable::add(const Row& row, OptionType type) {
   option.zero = row.zero;
   option.danger = row.danger;
   option.group = current_group_;
-  option.environment = environment_name(row.name);
+  if (!row.name.empty()) option.environment = environment_name(row.name);
+  option.unset = row.unset;
   option.type = type;
   return option;
 }
@@ -68,6 +69,21 @@ void OptionTable::flag(const Row& row, bool& field) {
   Option& option = add(row, OptionType::flag);
   option.fallback = field;
   option.store = [&field](const Value& value) { field = std::get<bool>(value); };
+}
+
+void OptionTable::flag(const Row& row, std::optional<bool>& field) {
+  Option& option = add(row, OptionType::flag);
+  option.fallback = field.value_or(false);
+  option.is_set = field.has_value();
+  option.store = [&field](const Value& value) { field = std::get<bool>(value); };
+}
+
+void OptionTable::duration(const Row& row, std::optional<Nanos>& field, Nanos low, Nanos high) {
+  Nanos value = field.value_or(low);
+  duration(row, value, low, high);
+  Option& option = options_.back();
+  option.is_set = field.has_value();
+  option.store = [&field](const Value& v) { field = std::get<Nanos>(v); };
 }
 
 void OptionTable::duration(const Row& row, Nanos& field, Nanos low, Nanos high) {

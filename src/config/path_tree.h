@@ -2,19 +2,19 @@
 #include <string>
 #include <vector>
 
-#include "config/option_table.h"
+#include "config/scope.h"
 
 namespace finack::config {
 
-/// The rows by their YAML paths, in the table's order: a group with children, or a leaf with its
-/// row.
+/// A scope's keys in its order: a group with children, or a leaf with its row or part.
 struct PathNode {
   std::string key;
   const Option* option = nullptr;
+  const Part* part = nullptr;
   std::vector<PathNode> children;
 };
 
-/// The root has no key. Rows without a path are not in it.
-PathNode path_tree(const OptionTable& table);
+/// The root has no key. Rows without a path are not in it; parts are not looked into.
+PathNode path_tree(const Scope& scope);
 
 }  // namespace finack::config

@@ -31,17 +31,23 @@ const Resolved::Setting& Resolved::at(const Option& option) const {
   return settings_[table_.index_of(option)];
 }
 
+bool Resolved::holds_value(std::size_t index) const {
+  return settings_[index].origin != Origin::fallback || table_.options()[index].is_set;
+}
+
 void Resolved::apply() const {
-  for (std::size_t i = 0; i < settings_.size(); ++i) table_.options()[i].store(settings_[i].value);
+  for (std::size_t i = 0; i < settings_.size(); ++i) {
+    if (holds_value(i)) table_.options()[i].store(settings_[i].value);
+  }
 }
 
 std::vector<std::string> Resolved::warnings() const {
   std::vector<std::string> sentences;
   for (std::size_t i = 0; i < settings_.size(); ++i) {
     const Option& option = table_.options()[i];
-    if (option.danger.empty() || !is_zero(settings_[i].value)) continue;
-    sentences.push_back(
-        fmt::format("{} is 0 ({}): {}", option.path, origin_text(settings_[i]), option.danger));
+    if (option.danger.empty() || !holds_value(i) || !is_zero(settings_[i].value)) continue;
+    sentences.push_back(fmt::format("{} is {} ({}): {}", option.path, zero_word(option),
+                                    origin_text(settings_[i]), option.danger));
   }
   return sentences;
 }

@@ -51,6 +51,9 @@ class Resolved {
   const OptionTable& table() const { return table_; }
 
  private:
+  /// False for an optional field that nobody set.
+  bool holds_value(std::size_t index) const;
+
   const OptionTable& table_;
   std::vector<Setting> settings_;  // parallel to table_.options()
 };

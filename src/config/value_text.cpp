@@ -205,4 +205,17 @@ bool is_zero(const Value& value) {
   return number_of(value) == 0;
 }
 
+std::string_view zero_word(const Option& option) {
+  switch (option.type) {
+    case OptionType::flag:
+      return "false";
+    case OptionType::word:
+    case OptionType::text:
+    case OptionType::list:
+      return "empty";
+    default:
+      return "0";
+  }
+}
+
 }  // namespace finack::config

@@ -29,4 +29,7 @@ std::string_view type_word(const Option& option);
 /// Whether this is the 0, the empty text or the empty list of the option.
 bool is_zero(const Value& value);
 
+/// How a person calls that: "0", "false" or "empty".
+std::string_view zero_word(const Option& option);
+
 }  // namespace finack::config

@@ -4,7 +4,8 @@ import re
 
 ROOT = os.environ.get("FINACK_SOURCE_DIR") or os.path.abspath(
     os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
-GENERATED = {"docs/endings.md", "docs/configuration.md", "docs/metrics.md"}
+GENERATED = {"docs/endings.md", "docs/configuration.md", "docs/gateway-configuration.md",
+             "docs/metrics.md"}
 FENCE = re.compile(r"^```(\w*)[ \t]*$")
 
 

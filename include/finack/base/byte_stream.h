@@ -43,13 +43,23 @@ struct TcpFacts {
   std::uint64_t bytes_acked = 0;
 };
 
+/// Slow or gone, by what the kernel says of a live socket (docs/endings.md, "what the kernel
+/// tells"). What is not valid proves nothing.
+inline bool peer_gone(const TcpFacts& facts) {
+  if (!facts.valid) return false;
+  if (facts.unacked_segments > 0 && facts.retransmits > 0) return true;
+  return facts.probes >= 2;
+}
+
 /// The outcome of one send.
 struct SendResult {
   enum class Kind : std::uint8_t {
     sent,  ///< `bytes` were taken by the kernel; fewer than offered means: the window is full, and
            ///< on_writable will come.
     pending,  ///< The backend works on it; the memory must stay valid until on_sent.
-    failed    ///< `end` says why; on_end is not called again for it.
+    failed    ///< `end` says why; on_end is not called again for it. What was received before is
+              ///< still delivered: readable(), asked in the loop's deferred work, says whether more
+              ///< is to come.
   };
   Kind kind = Kind::sent;
   std::size_t bytes = 0;
