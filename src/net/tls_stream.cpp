@@ -119,6 +119,7 @@ void TlsStream::run_deferred() {
   look_behind_end();
   tell();
   if (closing_ || !write_blocked_ || !established_ || send_pending_ || unflushed()) return;
+  if (below_failed_ && failure_ == TlsFailure::none) return;
   write_blocked_ = false;
   observer_->on_writable();
 }
@@ -204,16 +205,22 @@ void TlsStream::stall() {
   loop_.timers().arm(*this, loop_.now() + kStall);
 }
 
-/// A FIN, or a failed send in the handshake, leaves it open what unread bytes before it say.
+/// A FIN, or a failed send, leaves it open what unread bytes before it say.
 void TlsStream::look_behind_end() {
+  // Whoever pauses would never hear of it.
+  if (below_failed_ && established_ && paused_) {
+    return fail(TlsFailure::transport, fatal_end_, "the connection below ended");
+  }
   if (paused_ || stalled_ || !in_.empty() || below_.readable()) return;
   if (below_failed_) fail(TlsFailure::transport, fatal_end_, "the connection below ended");
+  if (failure_ != TlsFailure::none) return;
   if (below_fin_ && established_ && !peer_done_) report({EndKind::truncated, 0});
 }
 
 void TlsStream::pause_reading() {
   paused_ = true;
   if (established_) below_.pause_reading();
+  if (below_failed_) loop_.defer(*this);
 }
 
 void TlsStream::resume_reading() {
@@ -327,7 +334,7 @@ SendResult TlsStream::send(std::span<const iovec> parts, bool more) {
   for (const iovec& part : parts) offered += part.iov_len;
   std::size_t taken = 0;
   while (failure_ == TlsFailure::none && taken < offered) {
-    const bool room = established_ && !unflushed();
+    const bool room = established_ && !unflushed() && !below_failed_;
     const std::size_t n = room ? encrypt(parts, taken) : 0;
     if (n == 0) {
       write_blocked_ = true;
@@ -335,7 +342,7 @@ SendResult TlsStream::send(std::span<const iovec> parts, bool more) {
     }
     taken += n;
     flush(more || taken < offered);
-    if (!unflushed()) continue;
+    if (!unflushed() && !below_failed_) continue;
     send_pending_ = true;
     send_taken_ = taken;
     send_offered_ = offered;
@@ -364,7 +371,7 @@ std::size_t TlsStream::encrypt(std::span<const iovec> parts, std::size_t from) {
 }
 
 SendResult TlsStream::send_file(int file, std::uint64_t offset, std::size_t bytes) {
-  if (failure_ == TlsFailure::none && (!established_ || unflushed())) {
+  if (failure_ == TlsFailure::none && (!established_ || unflushed() || below_failed_)) {
     write_blocked_ = true;
     return {};
   }
@@ -407,10 +414,8 @@ void TlsStream::below_sent(SendResult result) {
   if (result.kind == SendResult::Kind::failed) {
     out_ = {};
     next_out_ = {};
-    if (established_ || !below_.readable()) {
-      return fail(TlsFailure::transport, result.end, "the connection below ended");
-    }
-    // Unread bytes may hold the peer's alert.
+    if (failure_ != TlsFailure::none) return;  // our alert, behind what ended the stream
+    // Unread bytes may hold the peer's alert; what came with this turn shows when it is over.
     below_failed_ = true;
     fatal_end_ = result.end;
     loop_.defer(*this);

@@ -105,7 +105,8 @@ class ClientRig final : private record::Sink {
     EXPECT_TRUE(until([&] { return asker.done(); }));
   }
 
-  void turn() {
+  /// `wait`: the longest that it stands still for what may come.
+  void turn(Nanos wait = 1ms) {
     for (;;) {
       Fd fd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!fd) break;
@@ -114,7 +115,7 @@ class ClientRig final : private record::Sink {
       peers.push_back(std::make_unique<Client>(std::move(fd)));
     }
     for (auto& peer : peers) peer->pump();
-    loop->run_once(1ms);
+    loop->run_once(wait);
     drain();
   }
   void drain() {

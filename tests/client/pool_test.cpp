@@ -218,6 +218,15 @@ class ClosingUpstream {
       }
     }
   }
+  /// Until the next close that is due; at most a second.
+  Nanos next() const {
+    Nanos soonest = 1s;
+    for (std::size_t i = 0; i < since_.size(); ++i) {
+      if (rig_.peers[i]->fd() < 0 || since_[i] == Instant{}) continue;
+      soonest = std::min(soonest, since_[i] + due_[i] - rig_.clock().now());
+    }
+    return std::max(soonest, Nanos(1ms));
+  }
   int closes = 0;
   Nanos nearest = Nanos::max();
 
@@ -235,10 +244,17 @@ TEST_P(PoolTest, AnIdleLimitThatNobodyAdvertisesIsLearned) {
   // Gaps around the limit.
   const auto ask_after_gap = [&](Nanos limit) {
     const auto percent = std::uniform_int_distribution<int>(20, 130)(random);
-    for (Nanos left = limit * percent / 100; left > Nanos{0}; left -= std::min<Nanos>(left, 50ms)) {
-      rig().clock().advance(std::min<Nanos>(left, 50ms));
-      rig().turn();
+    for (Nanos left = limit * percent / 100; left > Nanos{0};) {
+      // Just short of a close first, so that what the pool does on its own comes before it.
+      const Nanos due = upstream.next();
+      const Nanos step = std::min(left, due > 10ms ? due - 10ms : due);
+      rig().clock().advance(step);
+      left -= step;
+      rig().turn(0ms);
+      rig().turn(0ms);
+      const int before = upstream.closes;
       upstream.act(limit);
+      if (upstream.closes != before) rig().settle(3);
     }
     Asker& asker = rig().make();
     rig().begin(asker);

@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -126,6 +127,23 @@ TEST_P(TlsHandshakeConformance, InTls13TheRefusalComesAfterOurHandshake) {
   EXPECT_EQ(c.seen.ends[0].error, 116);
   EXPECT_EQ(c.stream.failure_reason(), "certificate_required");
   EXPECT_EQ(c.stream.alert_received(), 116);
+}
+
+TEST_P(TlsHandshakeConformance, AnAlertThatHasArrivedWinsOverAFailedSend) {
+  SocketPair pair = tcp_pair();
+  const Fd look(::fcntl(pair.ours.get(), F_DUPFD_CLOEXEC, 3));
+  TlsPeerThread server(std::move(pair.peer), {.client_ca = "ca"}, nullptr);
+  TlsConnected c(*loop, std::move(pair.ours), client_context(), {.name = "localhost"});
+  EXPECT_TRUE(shaken(c));
+  server.join();  // the alert has been sent, and a RST behind it: our Finished was not read
+  pollfd reset{look.get(), 0, 0};
+  EXPECT_EQ(::poll(&reset, 1, 3000), 1) << "no RST came";
+  EXPECT_EQ(c.send("x").kind, SendResult::Kind::pending);
+  EXPECT_TRUE(run_until([&] { return !c.seen.ends.empty() || !c.seen.sent.empty(); }));
+  ASSERT_EQ(c.seen.sent.size(), 1U);
+  EXPECT_EQ(c.seen.sent[0].kind, SendResult::Kind::failed);
+  EXPECT_EQ(c.seen.sent[0].end.kind, EndKind::alert);
+  EXPECT_EQ(c.stream.failure_reason(), "certificate_required");
 }
 
 TEST_P(TlsHandshakeConformance, CutByFinAndByRst) {
