@@ -138,11 +138,14 @@ TEST_P(TlsHandshakeConformance, AnAlertThatHasArrivedWinsOverAFailedSend) {
   server.join();  // the alert has been sent, and a RST behind it: our Finished was not read
   pollfd reset{look.get(), 0, 0};
   EXPECT_EQ(::poll(&reset, 1, 3000), 1) << "no RST came";
-  EXPECT_EQ(c.send("x").kind, SendResult::Kind::pending);
-  EXPECT_TRUE(run_until([&] { return !c.seen.ends.empty() || !c.seen.sent.empty(); }));
-  ASSERT_EQ(c.seen.sent.size(), 1U);
-  EXPECT_EQ(c.seen.sent[0].kind, SendResult::Kind::failed);
-  EXPECT_EQ(c.seen.sent[0].end.kind, EndKind::alert);
+  SendResult said = c.send("x");
+  if (said.kind == SendResult::Kind::pending) {
+    EXPECT_TRUE(run_until([&] { return !c.seen.sent.empty(); }));
+    ASSERT_EQ(c.seen.sent.size(), 1U);
+    said = c.seen.sent[0];
+  }  // else a turn before has read the alert
+  EXPECT_EQ(said.kind, SendResult::Kind::failed);
+  EXPECT_EQ(said.end.kind, EndKind::alert);
   EXPECT_EQ(c.stream.failure_reason(), "certificate_required");
 }
 
