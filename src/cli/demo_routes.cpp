@@ -90,14 +90,14 @@ Task<> answer_early(Context& c) {
 
 /// Waits a moment for the body, then answers without it or, with `?abort`, aborts.
 Task<> lose_patience(Context& c) {
-  for (;;) {
-    const http::BodyRead read = c.exchange().read_body();
-    if (read.kind == http::BodyRead::Kind::wait) break;
-    if (read.kind != http::BodyRead::Kind::chunk) co_return c.string(413, "not wanted\n");
+  http::BodyRead read = c.exchange().read_body();
+  while (read.kind == http::BodyRead::Kind::chunk) read = c.exchange().read_body();
+  if (read.kind == http::BodyRead::Kind::wait) co_await c.sleep(kPatience);
+  if (c.exchange().request().query == "abort") {
+    c.abort_connection();
+  } else {
+    c.string(413, "not wanted\n");
   }
-  co_await c.sleep(kPatience);
-  if (c.exchange().request().query == "abort") co_return c.abort_connection();
-  c.string(413, "not wanted\n");
 }
 
 /// What GET /json answers and POST /json takes.

@@ -113,7 +113,7 @@ bool ServerHealth::eject(Instant now) {
 }
 
 bool ServerHealth::eject_locked(Instant now) {
-  const auto times = static_cast<Nanos::rep>(ejections() + 1);
+  const auto times = static_cast<Nanos::rep>(ejections()) + 1;
   const Nanos wait =
       rules_.eject_for > rules_.eject_most / times ? rules_.eject_most : rules_.eject_for * times;
   end_ejection();

@@ -125,6 +125,7 @@ class OptionTable {
     Option& option = add(row, OptionType::list);
     option.forms = forms;
     std::vector<std::string> texts;
+    texts.reserve(held.size());
     for (const T& item : held) texts.push_back(std::string(format(item)));
     option.fallback = std::move(texts);
     option.check = [parse](std::string_view text) -> std::expected<void, std::string> {

@@ -113,6 +113,7 @@ void Scope::items(const PartRow& row, std::vector<T>& field, Describe<T> describ
   };
   part.held = [&field, describe] {
     std::vector<Entry> entries;
+    entries.reserve(field.size());
     for (const T& value : field) entries.push_back(entry_of<T>(value, describe));
     return entries;
   };
@@ -136,6 +137,7 @@ void Scope::named(const PartRow& row, std::vector<T>& field, std::string T::* na
   };
   part.held = [&field, name, describe] {
     std::vector<Entry> entries;
+    entries.reserve(field.size());
     for (const T& value : field) entries.push_back(entry_of<T>(value, describe, value.*name));
     return entries;
   };

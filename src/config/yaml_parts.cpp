@@ -162,7 +162,7 @@ void YamlWalk::names(Frame& frame, const Part& part, const std::string& path, Pl
     if (!spend(here)) return;
     if (!fresh_key(part, path, pair.first, seen)) continue;
     const std::string& name = pair.first.Scalar();
-    const std::string inside = path + "." + name;
+    const std::string inside = fmt::format("{}.{}", path, name);
     if (frame.path.empty()) names_[part.path].push_back(name);
     content_.places.note(inside, here);
     if (!pair.second.IsMap() && !pair.second.IsNull()) {

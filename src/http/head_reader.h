@@ -67,6 +67,10 @@ class HeadReader : protected HeadState {
  public:
   enum class State : std::uint8_t { need_more, done, rejected };
 
+ private:
+  friend Parser;
+  HeadReader() = default;
+
  protected:
   State read_head(std::string_view bytes, const Limits& limits, Head& head);
   // These return what lies behind what they read; nullptr: more bytes are needed, or stage_ is

@@ -68,7 +68,7 @@ StatusLineRead read_status_line(const char* p, ByteRange in, ReceivedResponse& h
   if (status.next == nullptr) return status;
   const char* begin = status.next;
   if (begin == in.end || *begin != ' ') {
-    head.reason = std::string_view(begin, 0);
+    head.reason = {begin, begin};
     return end_line(begin, in, ResponseReject::status_invalid);
   }
   ++begin;

@@ -155,8 +155,14 @@ struct Counters : Books {
   Count dropped_records;  ///< The ring was full.
   Count exceptions;       ///< Requests whose handler threw, whatever ended them.
 
-  Books& of(Role role) { return role == Role::server ? *this : dialed; }
-  const Books& of(Role role) const { return role == Role::server ? *this : dialed; }
+  Books& of(Role role) {
+    if (role == Role::server) return *this;
+    return dialed;
+  }
+  const Books& of(Role role) const {
+    if (role == Role::server) return *this;
+    return dialed;
+  }
   void timer_fired(TimerKind timer) { timer_fires[static_cast<std::size_t>(timer)].add(); }
 };
 
