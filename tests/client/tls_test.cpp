@@ -58,7 +58,8 @@ TEST_P(TlsUpstreamTest, ARequestOverTls) {
     net::testing::tls_write(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     net::testing::tls_close(ssl, fd);
   });
-  ASSERT_TRUE(rig().until([&] { return asker_->done() && !rig().connections.empty(); }));
+  // The peer waits for our FIN, which is on its way once the connection is gone.
+  ASSERT_TRUE(rig().until([&] { return asker_->done() && rig().pool->empty(); }));
   peer.join();
   EXPECT_EQ(request, "GET /x H");
   EXPECT_EQ(asker_->received, "ok");
