@@ -98,6 +98,7 @@ Task<> lose_patience(Context& c) {
   } else {
     c.string(413, "not wanted\n");
   }
+  co_return;
 }
 
 /// What GET /json answers and POST /json takes.
