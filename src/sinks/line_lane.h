@@ -100,9 +100,9 @@ class LineLane {
   }
   void put(std::uint64_t at, std::string_view text) {
     const std::size_t index = at & mask_;
-    const std::size_t first = std::min(text.size(), capacity() - index);
-    std::memcpy(bytes_.get() + index, text.data(), first);
-    std::memcpy(bytes_.get(), text.data() + first, text.size() - first);
+    // Not memcpy: a text without bytes may have no address.
+    const std::size_t first = text.copy(bytes_.get() + index, capacity() - index);
+    text.substr(first).copy(bytes_.get(), capacity());
   }
 
   std::unique_ptr<char[]> bytes_;
