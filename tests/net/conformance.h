@@ -45,8 +45,9 @@ class Recorder final : public StreamObserver {
   }
 
   static std::string word(EndKind kind) {
-    static constexpr const char* kWords[] = {
-        "none", "fin", "rst", "timed_out", "unreachable", "killed", "truncated", "error", "alert"};
+    static constexpr const char* kWords[] = {"none",        "fin",    "rst",       "timed_out",
+                                             "unreachable", "killed", "truncated", "no_memory",
+                                             "error",       "alert"};
     return kWords[static_cast<std::size_t>(kind)];
   }
   void note(std::string word) {
