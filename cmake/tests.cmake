@@ -83,7 +83,7 @@ foreach(layer IN LISTS tested_layers)
 endforeach()
 include(llhttp)
 
-# Replaces operator new, so it is a program of its own: no request may allocate.
+# The layers together, as a program of its own: no request may allocate.
 file(GLOB alloc_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/alloc/*_test.cpp)
 if(alloc_tests)
   finack_test_executable(finack_alloc_tests SOURCES ${alloc_tests}

@@ -1,81 +1,14 @@
 // A keep-alive request through the real worker and the route engine allocates nothing once warm.
-#include <execinfo.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
-#include <array>
-#include <cstdlib>
-#include <new>
 #include <string>
 
-#include "alloc/counting.h"
 #include "finack/route/engine.h"
+#include "support/allocations.h"
 #include "support/server_rig.h"
 
-namespace {
-
-/// What this thread allocates while `counting`, and from where the first time.
-thread_local bool counting = false;
-thread_local std::size_t allocations = 0;
-thread_local std::array<void*, 32> frames;
-thread_local int frame_count = 0;
-
-void count() {
-  if (!counting) return;
-  if (allocations++ == 0) {
-    counting = false;  // backtrace may allocate itself
-    frame_count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
-    counting = true;
-  }
-}
-
-void* counted(std::size_t size) {
-  count();
-  if (void* place = std::malloc(size)) return place;
-  throw std::bad_alloc();
-}
-void* counted(std::size_t size, std::align_val_t align) {
-  count();
-  const auto unit = static_cast<std::size_t>(align);
-  if (void* place = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return place;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, std::align_val_t align) { return counted(size, align); }
-void* operator new[](std::size_t size, std::align_val_t align) { return counted(size, align); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  count();
-  return std::malloc(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  count();
-  return std::malloc(size);
-}
-void operator delete(void* place) noexcept { std::free(place); }
-void operator delete[](void* place) noexcept { std::free(place); }
-void operator delete(void* place, std::size_t) noexcept { std::free(place); }
-void operator delete[](void* place, std::size_t) noexcept { std::free(place); }
-void operator delete(void* place, std::align_val_t) noexcept { std::free(place); }
-void operator delete[](void* place, std::align_val_t) noexcept { std::free(place); }
-void operator delete(void* place, std::size_t, std::align_val_t) noexcept { std::free(place); }
-void operator delete[](void* place, std::size_t, std::align_val_t) noexcept { std::free(place); }
-
 namespace finack::tests {
-
-void start_counting() {
-  allocations = 0;
-  counting = true;
-}
-void go_on_counting() { counting = true; }
-std::size_t stop_counting() {
-  counting = false;
-  return allocations;
-}
-
 namespace {
 
 constexpr int kWarmUp = 50;
@@ -95,9 +28,9 @@ class RequestAllocationTest : public ServerTest {
     if (::send(client.fd(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return false;
     received_.clear();
     for (int turns = 0; turns < 1'000 && !received_.ends_with(end_of_answer); ++turns) {
-      counting = warm_;
+      if (warm_) go_on_counting();
       rig().worker().loop().run_once(std::chrono::milliseconds(1));
-      counting = false;
+      stop_counting();
       char chunk[16 * 1024];
       const ssize_t n = ::recv(client.fd(), chunk, sizeof chunk, MSG_DONTWAIT);
       if (n > 0) received_.append(chunk, static_cast<std::size_t>(n));
@@ -111,11 +44,13 @@ class RequestAllocationTest : public ServerTest {
     client.reading = false;
     for (int i = 0; i < kWarmUp; ++i) ASSERT_TRUE(exchange(client, request, end_of_answer));
     rig().settle(3);
-    allocations = 0;
+    start_counting();
+    stop_counting();
     warm_ = true;
     for (int i = 0; i < kCounted; ++i) ASSERT_TRUE(exchange(client, request, end_of_answer));
+    const std::size_t allocations = stop_counting();
     EXPECT_EQ(allocations, 0U) << "in " << kCounted << " requests";
-    if (allocations > 0) ::backtrace_symbols_fd(frames.data(), frame_count, 2);
+    if (allocations > 0) print_first_allocation();
   }
 
   route::Engine engine_;
@@ -125,11 +60,9 @@ class RequestAllocationTest : public ServerTest {
 FINACK_SERVER_SUITE(RequestAllocationTest);
 
 TEST_P(RequestAllocationTest, the_counter_counts) {
-  allocations = 0;
-  counting = true;
+  start_counting();
   const std::string text(100, 'x');
-  counting = false;
-  EXPECT_EQ(allocations, 1U) << text;
+  EXPECT_EQ(stop_counting(), 1U) << text;
 }
 
 TEST_P(RequestAllocationTest, ping) {

@@ -54,11 +54,12 @@ TEST(Slab, TouchesLittleMoreMemoryThanItsObjectsTake) {
     std::byte bytes[248];
   };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "shadow memory counts too";
+  GTEST_SKIP()
+      << "\n*** SKIPPED: a sanitizer's shadow memory counts too; the release build tests it\n";
 #endif
   std::ifstream huge("/sys/kernel/mm/transparent_hugepage/enabled");
   if (std::string mode; std::getline(huge, mode) && mode.contains("[always]"))
-    GTEST_SKIP() << "huge pages are touched whole";
+    GTEST_SKIP() << "\n*** SKIPPED: huge pages are touched whole on this host\n";
   const auto dirty = [] {
     std::ifstream file("/proc/self/smaps_rollup");
     for (std::string line; std::getline(file, line);)
@@ -69,7 +70,8 @@ TEST(Slab, TouchesLittleMoreMemoryThanItsObjectsTake) {
   std::vector<Idle*> made(kObjects);  // its own pages are touched before
   Slab<Idle> slab;
   const auto before = dirty();
-  if (before == 0) GTEST_SKIP() << "the kernel does not say";
+  if (before == 0)
+    GTEST_SKIP() << "\n*** SKIPPED: no Private_Dirty in /proc/self/smaps_rollup here\n";
   for (Idle*& object : made) object = slab.make();
   // A page in front of each block would be 15 bytes an object; one block may be barely begun.
   EXPECT_LT(dirty() - before, kObjects * (sizeof(Idle) + 5));

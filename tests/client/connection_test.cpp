@@ -6,7 +6,7 @@
 
 #include <cstdlib>
 
-#include "client/client_rig.h"
+#include "client/client_test.h"
 
 namespace finack::client::tests {
 namespace {
@@ -15,30 +15,15 @@ using record::Cause;
 
 constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-class ConnectionTest : public ::testing::TestWithParam<net::Backend> {
+class ConnectionTest : public ClientTest {
  protected:
-  void dialing(RigSetup setup = {}) {
-    rig_ = std::make_unique<ClientRig>(GetParam(), std::move(setup));
-    if (!rig_->loop)
-      GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())
-                   << " is refused on this host: " << rig_->why_not
-                   << "\n*** This backend was NOT tested.\n";
-  }
-  ClientRig& rig() { return *rig_; }
   /// Waits for both records, and compares them whole.
   void expect(const std::string& connection, const std::string& request) {
     EXPECT_TRUE(rig().until([&] { return !rig().connections.empty() && !rig().requests.empty(); }));
     ASSERT_EQ(rig().connections, std::vector<std::string>{connection});
     ASSERT_EQ(rig().requests, std::vector<std::string>{request});
   }
-  std::unique_ptr<ClientRig> rig_;
 };
-#define DIALING(...)         \
-  do {                       \
-    dialing(__VA_ARGS__);    \
-    if (IsSkipped()) return; \
-  } while (false)
-
 /// What the upstream does when the request has arrived, and what both records say.
 struct Case {
   const char* what;

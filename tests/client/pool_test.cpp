@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "client/client_rig.h"
+#include "client/client_test.h"
 
 namespace finack::client::tests {
 namespace {
@@ -14,16 +14,8 @@ using record::Cause;
 
 constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-class PoolTest : public ::testing::TestWithParam<net::Backend> {
+class PoolTest : public ClientTest {
  protected:
-  void dialing(RigSetup setup = {}) {
-    rig_ = std::make_unique<ClientRig>(GetParam(), std::move(setup));
-    if (!rig_->loop)
-      GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())
-                   << " is refused on this host: " << rig_->why_not
-                   << "\n*** This backend was NOT tested.\n";
-  }
-  ClientRig& rig() { return *rig_; }
   Pool& pool() { return *rig_->pool; }
   /// Answers whatever request stands at any socket.
   void answer_all() {
@@ -43,14 +35,7 @@ class PoolTest : public ::testing::TestWithParam<net::Backend> {
     }));
     return asker.failed ? 0 : asker.attempt.connection().sequence;
   }
-  std::unique_ptr<ClientRig> rig_;
 };
-#define DIALING(...)         \
-  do {                       \
-    dialing(__VA_ARGS__);    \
-    if (IsSkipped()) return; \
-  } while (false)
-
 TEST_P(PoolTest, TheConnectionUsedLastGoesOutFirst) {
   DIALING();
   Asker& a = rig().make();

@@ -1,7 +1,7 @@
 // TLS to upstreams: what a handshake that fails is recorded as, and what one that works carries.
 #include <gtest/gtest.h>
 
-#include "client/client_rig.h"
+#include "client/client_test.h"
 #include "net/tls_peer.h"
 
 namespace finack::client::tests {
@@ -11,22 +11,18 @@ using net::testing::Certificates;
 using net::testing::TlsPeerSetup;
 using net::testing::TlsPeerThread;
 
-class TlsUpstreamTest : public ::testing::TestWithParam<net::Backend> {
+class TlsUpstreamTest : public ClientTest {
  protected:
   void dialing(bool real_time = true, const std::string& name = "localhost") {
     auto context = net::TlsContext::client({.ca_file = Certificates::get().file("ca")});
     ASSERT_TRUE(context);
-    rig_ = std::make_unique<ClientRig>(
-        GetParam(), RigSetup{.tls = *context, .tls_peer = {.name = name}, .real_time = real_time});
-    if (!rig_->loop)
-      GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())
-                   << " is refused on this host: " << rig_->why_not
-                   << "\n*** This backend was NOT tested.\n";
+    ClientTest::dialing(
+        RigSetup{.tls = *context, .tls_peer = {.name = name}, .real_time = real_time});
+    if (IsSkipped()) return;
     asker_ = &rig_->make();
     rig_->begin(*asker_);
     ASSERT_TRUE(rig_->until([&] { return !rig_->peers.empty(); }));
   }
-  ClientRig& rig() { return *rig_; }
   Fd peer_fd() {
     rig().peer().reading = false;
     Fd fd(::fcntl(rig().peer().fd(), F_DUPFD_CLOEXEC, 3));
@@ -41,15 +37,8 @@ class TlsUpstreamTest : public ::testing::TestWithParam<net::Backend> {
     EXPECT_TRUE(rig().requests[0].starts_with(ending)) << rig().requests[0];
     EXPECT_STREQ(rig().evidence[0].reason, reason);
   }
-  std::unique_ptr<ClientRig> rig_;
   Asker* asker_ = nullptr;
 };
-#define DIALING(...)                              \
-  do {                                            \
-    dialing(__VA_ARGS__);                         \
-    if (IsSkipped() || HasFatalFailure()) return; \
-  } while (false)
-
 TEST_P(TlsUpstreamTest, ARequestOverTls) {
   DIALING();
   std::string request;

@@ -1,8 +1,6 @@
 // A request that is routed, rewritten, prepared and given a server allocates nothing once warm.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -10,32 +8,7 @@
 #include "gateway/forwarding.h"
 #include "gateway/hash_key.h"
 #include "gateway/router.h"
-
-namespace {
-thread_local std::size_t allocations = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* place = std::malloc(size)) return place;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-// Counts what this thread allocates; the whole test program is linked with these.
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-void operator delete(void* place) noexcept { std::free(place); }
-void operator delete[](void* place) noexcept { std::free(place); }
-void operator delete(void* place, std::size_t) noexcept { std::free(place); }
-void operator delete[](void* place, std::size_t) noexcept { std::free(place); }
+#include "support/allocations.h"
 
 namespace finack::gateway {
 namespace {
@@ -132,9 +105,9 @@ TEST(Allocation, NoneOnceWarm) {
   const std::size_t expected[] = {0, 0, 1, 2, 3};
   for (int round = 0; round < 3; ++round) {
     for (std::size_t i = 0; i < requests.size(); ++i) {
-      const std::size_t before = allocations;
+      tests::start_counting();
       const Route* route = worker.serve(requests[i]);
-      const std::size_t made = allocations - before;
+      const std::size_t made = tests::stop_counting();
       ASSERT_NE(route, nullptr);
       EXPECT_EQ(route->index, expected[i]);
       EXPECT_TRUE(round == 0 || made == 0) << "request " << i << ": " << made;

@@ -1,38 +1,11 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <new>
 #include <string>
 
 #include "finack/route/engine.h"
 #include "finack/route/middleware.h"
+#include "support/allocations.h"
 #include "support/fake_exchange.h"
-
-namespace {
-thread_local std::size_t allocations = 0;
-
-void* counted(std::size_t size) {
-  ++allocations;
-  if (void* place = std::malloc(size)) return place;
-  throw std::bad_alloc();
-}
-}  // namespace
-
-// Counts what this thread allocates; the whole test program is linked with these.
-void* operator new(std::size_t size) { return counted(size); }
-void* operator new[](std::size_t size) { return counted(size); }
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
-  ++allocations;
-  return std::malloc(size);
-}
-void operator delete(void* place) noexcept { std::free(place); }
-void operator delete[](void* place) noexcept { std::free(place); }
-void operator delete(void* place, std::size_t) noexcept { std::free(place); }
-void operator delete[](void* place, std::size_t) noexcept { std::free(place); }
 
 namespace finack::route {
 namespace {
@@ -45,18 +18,18 @@ std::size_t allocations_of(Engine& engine, FakeExchange& x) {
     engine.handle(x);
     x.reset_response();
   }
-  const std::size_t before = allocations;
+  tests::start_counting();
   for (int i = 0; i < 100; ++i) {
     engine.handle(x);
     x.reset_response();
   }
-  return allocations - before;
+  return tests::stop_counting();
 }
 
 TEST(Allocation, the_counter_counts) {
-  const std::size_t before = allocations;
+  tests::start_counting();
   const std::string text(100, 'x');
-  EXPECT_EQ(allocations, before + 1) << text;
+  EXPECT_EQ(tests::stop_counting(), 1U) << text;
 }
 
 TEST(Allocation, ping_and_echo_allocate_nothing) {
