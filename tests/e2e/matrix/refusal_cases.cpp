@@ -106,7 +106,7 @@ std::vector<Case> head_cases() {
               431, "head", large, "head_too_large", {"--max-head-bytes", "1024"}),
       refusal("too_many_headers", get("/ping", "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"), 431, "head",
               large, "too_many_headers", {"--max-headers", "4"}),
-      refusal("target_too_long", get("/ping?" + std::string(200, 'x')), 414, "head", large,
+      refusal("target_too_long", get("/ping?" + std::string(200, 'x')), 414, "head", bad,
               "target_too_long", {"--max-target-bytes", "100"}),
       refusal("body_too_large_announced", head("Content-Length: 5000\r\n"), 413, "head",
               "policy.body_too_large", "body_too_large", {"--max-body-bytes", "1000"}),
