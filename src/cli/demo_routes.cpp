@@ -56,6 +56,12 @@ Task<> stream(Context& c) {
   }
 }
 
+/// Streams the body back while it comes.
+Task<> stream_echo(Context& c) {
+  c.stream(kPlain);
+  while (const auto piece = co_await c.read_body()) co_await c.write(*piece);
+}
+
 /// Streams as many chunks as `after=` asks for, so that what follows cuts a response; none by
 /// default.
 Task<> begin_response(Context& c) {
@@ -128,6 +134,7 @@ void add_demo_routes(route::Engine& engine) {
     c.data(200, type.empty() ? "application/octet-stream" : type, c.body());
   });
   engine.get("/stream", stream);
+  engine.post("/stream", stream_echo);
   engine.get("/panic", panic);
   engine.get("/abort", abort);
   engine.get("/no-reply", [](Context&) {});

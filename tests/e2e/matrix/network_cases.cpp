@@ -123,6 +123,21 @@ void abort_accept(Stage& stage) {
   }
 }
 
+/// The kernel has no memory for one more socket: whom it could not hand over is let go by a FIN, as
+/// where descriptors are lacking, and the next one is served.
+void lack_memory_at_accept(Stage& stage) {
+  if (stage.backend() != "epoll") throw Skipped("an accept of io_uring cannot be made to fail");
+  Peer* first = nullptr;
+  fail_next_accept(stage.server().pid(), ENOBUFS, stage.deadline(),
+                   [&] { first = &stage.connect(); });
+  see_fin(stage, *first);
+  stage.check(first->received() == 0, "who was shut out got bytes");
+  Peer& second = stage.connect();
+  ping(stage, second);
+  stage.settle();
+  second.close();
+}
+
 Case in_own_network(Case what) {
   what.own_network = true;
   return what;
@@ -243,8 +258,16 @@ std::vector<Case> other_cases() {
   aborted.peerless = {
       row("peer", "rst", "accept", "client.accept_aborted", "normal", "nothing_owed")
           .with("error", "ECONNABORTED")};
+  const Row no_memory = row("local", "fin", "accept", "resource.memory", "fault", "nothing_owed")
+                            .with("resource", "memory")
+                            .with("error", "ENOBUFS");
   return {
       std::move(aborted),
+      {"accept_without_memory",
+       {{"resource.memory", "accept", "fin"}},
+       {},
+       lack_memory_at_accept,
+       {{no_memory, {}}, {closed_idle(), {served()}}}},
       in_own_network({"unreachable_response",
                       {{"network.unreachable", "response", "unreachable"}},
                       kUserTimeout,
