@@ -12,6 +12,7 @@
 #include "finack/route/bind.h"
 #include "finack/route/handler.h"
 #include "finack/route/json.h"
+#include "finack/route/stopped.h"
 
 namespace finack::cli {
 namespace {
@@ -70,8 +71,14 @@ Task<> begin_response(Context& c) {
   for (std::uint64_t i = 0; i < chunks; ++i) co_await c.write("chunk " + std::to_string(i) + "\n");
 }
 
+/// Throws, after `ms` also where the client has left meanwhile.
 Task<> panic(Context& c) {
   co_await begin_response(c);
+  const Millis wait = wait_of(c, 0);
+  try {
+    if (wait > Millis(0)) co_await c.sleep(wait);
+  } catch (const route::client_left&) {  // panics all the same
+  }
   throw std::runtime_error("the demo was asked to panic");
 }
 

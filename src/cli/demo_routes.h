@@ -3,7 +3,7 @@
 
 namespace finack::cli {
 
-/// Registers GET /ping /slow?ms= /big?kb= /stream?n=&ms= /panic?after= /abort?after= /no-reply
+/// Registers GET /ping /slow?ms= /big?kb= /stream?n=&ms= /panic?after=&ms= /abort?after= /no-reply
 /// /json /busy?ms= /blocking?ms= and POST /echo /json /stream (echoes while the body comes); GET
 /// /short-body and /over-body, which promise another length than they send; POST /upload-early,
 /// which answers without reading the body, and POST /impatient, which does after waiting 0.2 s for

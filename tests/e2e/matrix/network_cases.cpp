@@ -162,6 +162,24 @@ std::vector<Case> vanished_cases() {
        {"--tcp-keepalive", "1s"},
        vanish_idle,
        {{vanished("idle", "all", "keep_alive").with("error", "ETIMEDOUT"), {served()}}}},
+      // Nothing is owed: our silence and its silence look alike, and our timer is first.
+      {"vanished_idle_timer",
+       {{"timeout.idle", "idle", "timeout"}},
+       {"--timeout-idle", "500ms", "--idle-margin", "100ms", "--linger", "500ms"},
+       vanish_idle,
+       {{row("local", "timeout", "idle", "timeout.idle", "normal", "all")
+             .with("timer", "timeout-idle = 500ms")
+             .with("linger", "expired"),
+         {served()}}}},
+      // As everybody's defaults are; only the idle time is shortened.
+      {"vanished_with_small_response_found_idle",
+       gone("idle"),
+       {"--timeout-idle", "1s"},
+       ask_and_vanish(get("/slow?ms=300")),
+       {{vanished("idle", "none", "flush")
+             .undelivered(1, kMostHead)
+             .with("first_unacknowledged_request", "1"),
+         {served()}}}},
       {"vanished_handling",
        gone("handling"),
        {"--tcp-keepalive", "1s"},
