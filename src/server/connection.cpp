@@ -206,12 +206,17 @@ void Connection::request_done() {
 
 // ---- The peer's end ----
 
-Facts Connection::facts(std::size_t unacked) const {
+Facts Connection::facts(EndKind end, std::size_t unacked) const {
   Facts facts = unacked > 0 ? Facts{kUnacked} : Facts{0};
   if (closing_ != nullptr) facts |= kDecidedOk;
   if (active_ == nullptr) return facts;
   if (active_->close().decided) facts |= kDecided;
-  if (active_->body_open() || active_->body_broken()) facts |= kBodyOpen;
+  // Behind a pause the kernel may hold the rest of the body: whoever reads it will see (read_body).
+  // Broken framing is refused, not cut.
+  using BodyState = Http1Exchange::BodyState;
+  const BodyState body = active_->body_state();
+  const bool told_by_reader = end == EndKind::fin && (paused_ || body == BodyState::broken);
+  if (body != BodyState::whole && !told_by_reader) facts |= kBodyOpen;
   if (active_->close_started()) {
     facts |= kCloseStarted;
     if (overridable(active_->close().verdict.cause)) facts |= kCloseOk;
@@ -224,11 +229,7 @@ Facts Connection::facts(std::size_t unacked) const {
 /// What an end of the stream means for this connection as it stands.
 std::optional<Verdict> Connection::judge_end(EndKind kind, std::size_t unacked) const {
   Phase phase = phase_;
-  Facts known = facts(unacked);
-  // Behind a pause the kernel may hold the rest of the body: whoever reads it will see (read_body).
-  // Broken framing is refused, not cut.
-  if (kind == EndKind::fin && (paused_ || (active_ != nullptr && active_->body_broken())))
-    known &= ~Facts{kBodyOpen};
+  const Facts known = facts(kind, unacked);
   if (phase == Phase::handling && (known & kBodyOpen) != 0 && active_->not_started())
     phase = Phase::body;  // the rest of the body is what we would wait for next
   // The kernel was asked to take a response, and has taken no byte of it.

@@ -120,7 +120,7 @@ class Connection final : public StreamObserver, public net::Timer {
   void fire_closing();
 
   void half_closed();
-  Facts facts(std::size_t unacked) const;
+  Facts facts(EndKind end, std::size_t unacked) const;
   std::optional<Verdict> judge_end(EndKind kind, std::size_t unacked) const;
   void begin_close(const Verdict& verdict, const record::Evidence& evidence);
   record::Delivered delivered(std::size_t undelivered) const;

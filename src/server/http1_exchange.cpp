@@ -187,7 +187,7 @@ void Http1Exchange::release() {
 /// The connection's FIN came while a request is in progress: a half-close, or the client left.
 void Http1Exchange::on_client_fin() {
   constexpr Verdict kServed{EndedBy::peer, How::fin, Phase::flush, Cause::ok_half_close_served};
-  if (!another_request_waits() && !body_broken()) {
+  if (!another_request_waits() && body_state() != BodyState::broken) {
     if (!close_.wanted || close_.verdict.cause == Cause::ok_completed) override_close(kServed);
     if (r_.stage == Stage::head && !answered_.empty() && !answered_.back().verdict)
       answered_.back().verdict = kServed;

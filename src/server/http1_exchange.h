@@ -70,10 +70,12 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   bool handler_running() const {
     return r_.stage == Stage::handling || r_.stage == Stage::detached;
   }
-  /// The framed end of the request has not been received.
-  bool body_open() const { return body_unread() && body_missing(); }
-  /// What came of the body breaks a rule of framing, and nobody has read that far.
-  bool body_broken() const { return r_.body == Body::chunked && look_ahead().broken; }
+  /// The request's body as it was received: its framed end is here, or not yet, or what came breaks
+  /// a rule of framing and nobody has read that far.
+  enum class BodyState : std::uint8_t { whole, open, broken };
+  /// Walks over what waits unread of a chunked body: ask once.
+  BodyState body_state() const;
+  bool body_open() const { return body_state() == BodyState::open; }
   bool begun() const { return r_.stage != Stage::head || parser_.begun(); }
   /// Bytes of a final response are queued or sent (interim responses do not count).
   bool responding() const { return r_.response != Response::none || !answered_.empty(); }
@@ -172,7 +174,6 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::BodyRead read_length();
   http::BodyRead read_chunked();
   void consume_returned();
-  bool body_missing() const;
   // Handlers.
   void start_handlers();
   void end_cut_request();

@@ -150,11 +150,16 @@ void Http1Exchange::note_body_progress(record::Evidence& evidence) const {
 
 // ---- Bodies ----
 
-/// Whether the end of a body that nobody has read yet has not come.
-bool Http1Exchange::body_missing() const {
-  if (r_.stage == Stage::head || r_.stage == Stage::answered) return false;
-  if (r_.body == Body::length) return inbox_.bytes() - r_.returned < r_.body_left;
-  return look_ahead().open;
+Http1Exchange::BodyState Http1Exchange::body_state() const {
+  const bool over = r_.stage == Stage::head || r_.stage == Stage::answered;
+  if (r_.body == Body::length && !over) {
+    const bool missing = inbox_.bytes() - r_.returned < r_.body_left;
+    return missing ? BodyState::open : BodyState::whole;
+  }
+  if (r_.body != Body::chunked) return BodyState::whole;
+  const Ahead ahead = look_ahead();
+  if (ahead.broken) return BodyState::broken;
+  return ahead.open && !over ? BodyState::open : BodyState::whole;
 }
 
 /// A copy of the chunk decoder walks over the bytes that nobody has read yet.

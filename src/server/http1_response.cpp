@@ -46,7 +46,8 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
   const auto local = [this](Cause cause) {
     override_close({EndedBy::local, How::fin, Phase::flush, cause});
   };
-  if (whole && (body_open() || body_broken())) {
+  const BodyState body = body_state();
+  if (whole && body != BodyState::whole) {
     note_early_reply();
   } else if (worker_.draining()) {
     override_close({EndedBy::local, How::fin, connection_->phase(), Cause::operator_shutdown});
@@ -54,7 +55,8 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
     local(Cause::policy_request_limit);
   } else if (connection_->past_lifetime()) {
     end_lifetime();
-  } else if (connection_->peer_finished() && !another_request_waits() && !body_broken()) {
+  } else if (connection_->peer_finished() && !another_request_waits() &&
+             body != BodyState::broken) {
     override_close({EndedBy::peer, How::fin, Phase::flush, Cause::ok_half_close_served});
   } else if (!head_.keep_alive || head.close || r_.out == Out::until_close) {
     local(Cause::ok_completed);
@@ -241,7 +243,7 @@ void Http1Exchange::finish(std::span<const Header> trailers) {
 /// A streamed response is complete: does the connection still go on? The others asked with the
 /// head.
 void Http1Exchange::end_stream() {
-  if (!close_.wanted && (body_open() || body_broken())) note_early_reply();
+  if (!close_.wanted && body_state() != BodyState::whole) note_early_reply();
   if (!close_.wanted && connection_->past_lifetime()) end_lifetime();
   finish_response();
 }
