@@ -29,13 +29,13 @@ std::string format_record_every(std::uint32_t every) {
 void address_rows(config::OptionTable& table, ProcessOptions& options) {
   table.group("Process", "Where the process listens and how it runs.");
   table.list({"listen", "listen", "where requests are taken; port 0 takes a free one"},
-             options.listen, kListenForms, check_listen);
+             options.listen, kListenForms, config::check_listen);
   table.text({"admin", "admin", "address of metrics, health and live state", "no admin listener"},
-             options.admin, kListenForms, check_listen);
+             options.admin, kListenForms, config::check_listen);
   table.text({"probe-listen", "probe_listen",
               "address of liveness and readiness alone, for probes from outside",
               "no listener of their own; they stay on the admin listener"},
-             options.probe_listen, kListenForms, check_listen);
+             options.probe_listen, kListenForms, config::check_listen);
   table.text({"config", "", "the YAML file to read", "none"}, options.config, "a file");
   table.word(
       {"backend", "backend", "the loop; auto takes io_uring where allowed, else epoll"},
@@ -94,10 +94,6 @@ void record_rows(config::OptionTable& table, ProcessOptions& options) {
 }
 
 }  // namespace
-
-std::expected<void, std::string> check_listen(std::string_view text) {
-  return config::check_listen(text);
-}
 
 void process_rows(config::OptionTable& table, ProcessOptions& options) {
   address_rows(table, options);

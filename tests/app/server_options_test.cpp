@@ -6,6 +6,7 @@
 #include <set>
 
 #include "app/process_options.h"
+#include "config/address_text.h"
 #include "config/command_line.h"
 #include "config/reference.h"
 #include "config/value_text.h"
@@ -246,7 +247,7 @@ TEST(ProcessOptions, ListenForms) {
   for (const char* good :
        {"127.0.0.1:8080", "0.0.0.0:0", "[::1]:8080", "[::]:65535", ":8080", "localhost:8080",
         "*:8080", "unix:/run/x.sock", "fd:3", "systemd", "systemd:0", "systemd:1"}) {
-    EXPECT_TRUE(check_listen(good)) << good;
+    EXPECT_TRUE(config::check_listen(good)) << good;
   }
   const std::string long_path = "unix:/" + std::string(107, 'a');
   for (const char* bad :
@@ -255,7 +256,7 @@ TEST(ProcessOptions, ListenForms) {
         "**:80",           "256.0.0.1:80", "unix:",           "fd:",         "fd:x",
         "fd:2147483648",   "systemd:",     "systemd:x",       "systemd:-1",  "systemd1",
         long_path.c_str(), "127.0.0.1:-1", "[127.0.0.1]:80"}) {
-    const auto refused = check_listen(bad);
+    const auto refused = config::check_listen(bad);
     ASSERT_FALSE(refused) << bad;
     EXPECT_THAT(refused.error(), HasSubstr(bad));
   }
