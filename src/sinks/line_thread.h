@@ -99,7 +99,7 @@ class QueuedLines {
   LineLane& lane_;
   std::string line_;
   std::uint64_t woken_at_ = 0;
-  bool news_ = false;  ///< A loss of which the thread does not know yet.
+  bool news_ = false;  ///< A line or a loss of which the thread was not told yet.
 };
 
 }  // namespace finack::sinks
