@@ -360,7 +360,9 @@ void Service::wait_for_end() {
     }
     if (!draining && system_clock().now() >= drain_at) {
       draining = true;
-      release_at = system_clock().now() + settings_.timeouts.drain + kSinkGrace;
+      // A drain of 0 has no limit, and so neither has their wait.
+      if (const Nanos limit = settings_.timeouts.drain; limit > Nanos{0})
+        release_at = system_clock().now() + limit + kSinkGrace;
       server_->drain();
     }
     if (system_clock().now() >= release_at) drainer_->release_writers();

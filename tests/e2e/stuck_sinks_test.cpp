@@ -217,6 +217,10 @@ class Flood {
     }
     return true;
   }
+  void until_blocked(const Deadline& bound) {
+    while (go_on(Millis(1000)) && !bound.passed()) {
+    }
+  }
   std::uint64_t received() const { return received_; }
 
  private:
@@ -233,8 +237,7 @@ TEST_F(StuckSinks, BlockWaitsForTheRecordsAndLosesNoneUntilTheShutdownIsOver) {
                     Deadline(kLong));
   Flood flood(server.port());
   const Deadline bound(Millis(60000));
-  while (flood.go_on(Millis(1000)) && !bound.passed()) {
-  }
+  flood.until_blocked(bound);
   ASSERT_FALSE(bound.passed()) << "nothing blocks";
   EXPECT_GT(flood.received(), 10'000U) << "a queue of lines comes first";
   EXPECT_EQ(metric(metrics_page(server), "finack_records_dropped_total"), 0U);
@@ -244,8 +247,7 @@ TEST_F(StuckSinks, BlockWaitsForTheRecordsAndLosesNoneUntilTheShutdownIsOver) {
     return count_of(records.text(), R"("target":"/ping")") == flood.received();
   })) << "every record came";
   records.stop_reading();
-  while (flood.go_on(Millis(1000)) && !bound.passed()) {
-  }
+  flood.until_blocked(bound);
   const std::string page = metrics_page(server);
   EXPECT_EQ(metric(page, "finack_records_dropped_total"), 0U);
   EXPECT_EQ(metric(page, "finack_record_lines_dropped_total"), 0U);
@@ -253,6 +255,29 @@ TEST_F(StuckSinks, BlockWaitsForTheRecordsAndLosesNoneUntilTheShutdownIsOver) {
   EXPECT_EQ(server.wait_exit(Deadline(kLong)), 1) << "and the end is bounded";
   EXPECT_TRUE(server.standard_error().contains("records could not be written out"))
       << server.standard_error();
+}
+
+/// --timeout-drain 0 is no limit: what blocks may block until its reader comes back.
+TEST_F(StuckSinks, BlockWithoutALimitOfTheDrainWaitsForTheReader) {
+  if (program_.empty()) GTEST_SKIP() << "FINACK does not name the finack command";
+  FullPipe records(folder_ + "/records");
+  DemoServer server(options({"--records-overflow", "block", "--record-ring-bytes", "64KiB",
+                             "--timeout-drain", "0"}),
+                    Deadline(kLong));
+  Flood flood(server.port());
+  const Deadline bound(Millis(60000));
+  flood.until_blocked(bound);
+  ASSERT_FALSE(bound.passed()) << "nothing blocks";
+  server.signal(SIGTERM);
+  EXPECT_THROW(server.wait_exit(Deadline(Millis(7000))), Failure) << "longer than any grace";
+  EXPECT_FALSE(server.exited()) << server.standard_error();
+  records.start_reading();
+  EXPECT_EQ(server.wait_exit(Deadline(kLong)), 0) << server.standard_error();
+  EXPECT_FALSE(server.standard_error().contains("could not be written out"));
+  const std::string text = records.text();
+  EXPECT_GE(count_of(text, R"("target":"/ping")"), flood.received())
+      << "every answer's record came";
+  EXPECT_EQ(count_of(text, R"("kind":"dropped")"), 0U) << "nobody was told to wait no longer";
 }
 
 }  // namespace
