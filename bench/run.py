@@ -183,13 +183,18 @@ def main():
                         help="niceness of servers and load: below 0 (root) on a shared machine")
     parser.add_argument("--only", action="append", choices=GROUPS, help="one group; repeatable")
     parser.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)),
-                        help="where RESULTS.md and results.json go (default: beside this file)")
+                        help="where RESULTS.md and results.json go; made if it is not there "
+                             "(default: beside this file)")
     parser.add_argument("--strict", action="store_true", help="a missed bar is exit status 1")
     args = parser.parse_args()
     # An exit, so that the servers are stopped on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if args.runs < 1 or args.seconds <= 0:
         parser.error("--runs and --seconds must be positive")
+    try:
+        os.makedirs(args.out, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--out: {error}")
     fleet = Fleet(args.build)
     Fleet.niceness = args.nice
     raise_session(args.nice)

@@ -13,6 +13,15 @@ from .servers import LOAD_CORE, MissingError, pin
 FEW, MANY = 1000, 6000
 
 
+def growth(what, few, many):
+    """From the smaller run to the larger. One that does not grow measured something else, or
+    nothing: no figure comes of it."""
+    if many <= few:
+        raise RuntimeError(f"{what}: nothing was measured: {few} in the smaller run, {many} in the "
+                           "larger")
+    return many - few
+
+
 def need(program):
     if shutil.which(program) is None:
         raise MissingError(f"{program} is not installed")
@@ -24,7 +33,7 @@ def load(fleet, server, **options):
     return finished(process)[0]
 
 
-def callgrind_totals(fleet, make, requests, options):
+def callgrind_totals(fleet, make, requests, options, ask):
     """User instructions of a whole run, of all threads, under callgrind."""
     base = os.path.join(fleet.directory, "callgrind.out")
     for path in glob.glob(base + "*"):
@@ -32,7 +41,7 @@ def callgrind_totals(fleet, make, requests, options):
     wrapper = ["valgrind", "--tool=callgrind", "--separate-threads=yes",
                f"--callgrind-out-file={base}"]
     with make(wrapper=wrapper, core=None) as server:
-        load(fleet, server, requests=requests, **options)
+        ask(fleet, server, requests=requests, **options)
     total = 0
     for path in glob.glob(base + "*"):
         with open(path) as file:
@@ -41,12 +50,13 @@ def callgrind_totals(fleet, make, requests, options):
     return total
 
 
-def instructions_per_request(fleet, make, **options):
-    """The difference between MANY and FEW requests, so that start and stop do not count."""
+def instructions_per_request(fleet, make, ask=load, **options):
+    """The difference between MANY and FEW requests, so that start and stop do not count.
+    `ask(fleet, server, requests=..., ...)` makes the requests."""
     need("valgrind")
-    few = callgrind_totals(fleet, make, FEW, options)
-    many = callgrind_totals(fleet, make, MANY, options)
-    return (many - few) / (MANY - FEW)
+    few = callgrind_totals(fleet, make, FEW, options, ask)
+    many = callgrind_totals(fleet, make, MANY, options, ask)
+    return growth("user instructions", few, many) / (MANY - FEW)
 
 
 def traced(pid):
@@ -88,6 +98,8 @@ def system_calls_per_request(fleet, make, requests=5000, **options):
             row = re.match(r"\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", line)
             if row and row[2] != "total":
                 calls[row[2]] = int(row[1]) / requests
+    if not calls:
+        raise RuntimeError(f"{server.name}: nothing was measured: strace counted no system call")
     return {"all": sum(calls.values()), **calls}
 
 
@@ -135,5 +147,7 @@ def bytes_per_idle_connection(fleet, make, few=1000, many=10000):
             holder.stdin.close()
             holder.wait()
             holder.stdout.close()
-    resident, dirty = ((b - a) / (many - few) for a, b in zip(*seen))
-    return {"resident": resident, "private_dirty": dirty}
+    names = ("resident", "private_dirty")
+    return {name: growth(f"{server.name}, {name} memory of {few} and {many} idle connections",
+                         *pair) / (many - few)
+            for name, *pair in zip(names, *seen)}

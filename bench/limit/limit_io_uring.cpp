@@ -30,7 +30,6 @@ class Server {
         answers_(finack::bench::answers(options.close)),
         answer_size_(answers_.size() / finack::bench::kBurst),
         listener_(finack::bench::listen_on(options.port, 0)),
-        connections_(kMaxConnections),
         memory_(std::size_t{kBuffers} * kBufferBytes) {
     io_uring_params params{};
     params.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE;
@@ -133,7 +132,9 @@ class Server {
     switch (static_cast<Tag>(cqe.user_data & 0xff)) {
       case Tag::accept:
         if (cqe.res >= 0) {
-          connections_[static_cast<std::size_t>(cqe.res)] = {};
+          const auto taken = static_cast<std::size_t>(cqe.res);
+          if (taken >= connections_.size()) connections_.resize(taken * 2 + 64);
+          connections_[taken] = {};
           arm_recv(static_cast<unsigned>(cqe.res));
         }
         if ((cqe.flags & IORING_CQE_F_MORE) == 0) arm_accept();
@@ -179,7 +180,7 @@ class Server {
   io_uring ring_{};
   io_uring_buf_ring* buffers_ = nullptr;
   unsigned answers_submitted_ = 0;
-  std::vector<Connection> connections_;
+  std::vector<Connection> connections_;  ///< As many as were ever open: idle ones are weighed.
   std::vector<char> memory_;
 };
 
