@@ -91,6 +91,12 @@ if(alloc_tests)
   finack_add_test(alloc LABELS unit TIMEOUT 300 COMMAND finack_alloc_tests)
 endif()
 
+# What a keep-alive request may cost; of optimised code, and where callgrind sees the code itself.
+if(TARGET finack AND CMAKE_BUILD_TYPE MATCHES "Rel" AND NOT FINACK_SANITIZE)
+  finack_add_test(instructions LABELS unit TIMEOUT 120 COMMAND ${Python3_EXECUTABLE}
+    ${CMAKE_SOURCE_DIR}/bench/instructions_gate.py ${CMAKE_BINARY_DIR})
+endif()
+
 # The command's sources are no library: its tests compile them again, all but main.cpp.
 file(GLOB cli_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/cli/*_test.cpp)
 if(cli_tests)
