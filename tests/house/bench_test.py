@@ -31,9 +31,9 @@ class Out(unittest.TestCase):
             file.write("#!/bin/sh\necho finack 0\n")
         os.chmod(program, 0o755)
         return subprocess.run(
-            [sys.executable, os.path.join(BENCH, "run.py"), "--build", os.path.join(folder, "build"),
-             "--only", "memory", "--out", out], capture_output=True, text=True, timeout=60,
-            check=False)
+            [sys.executable, os.path.join(BENCH, "run.py"), "--build",
+             os.path.join(folder, "build"), "--only", "memory", "--out", out],
+            capture_output=True, text=True, timeout=60, check=False)
 
     def test_is_made(self):
         with tempfile.TemporaryDirectory() as folder:
