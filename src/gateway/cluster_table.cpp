@@ -83,7 +83,8 @@ void describe_retry(Scope& scope, RetrySettings& retry) {
   OptionTable& table = scope.rows();
   table.count(key("tries", "tries of a request in all; 1: no retries"), retry.tries, 1, 100);
   table.flag(key("on_timeout",
-                 "retry idempotent requests also after timeouts of first_response_byte and try"),
+                 "retry idempotent requests also after timeouts of first_response_byte, "
+                 "response_idle and try"),
              retry.on_timeout);
   table.parsed_list(
       key("statuses", "responses after which idempotent requests are retried", "none"),
