@@ -102,7 +102,7 @@ std::optional<Address> forwarded_for(std::string_view element) {
     if (node.size() >= 2 && node.starts_with('"') && node.ends_with('"')) {
       node = node.substr(1, node.size() - 2);
     }
-    return parse_address(node);
+    return route::parse_forwarded_address(node);
   }
   return std::nullopt;
 }
@@ -211,7 +211,7 @@ Address believed_client(const Address& peer, std::span<const Header> headers,
     std::string_view rest = field.value, entry;
     while (forwarded ? elements.take(entry) : http::take_list_member(rest, entry)) {
       if (entry.empty()) continue;
-      walk.take(forwarded ? forwarded_for(entry) : parse_address(entry));
+      walk.take(forwarded ? forwarded_for(entry) : route::parse_forwarded_address(entry));
     }
   }
   return walk.end(peer);
