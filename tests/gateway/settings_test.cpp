@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr std::string_view kTenLines =
     "listeners:\n"
@@ -379,6 +380,8 @@ TEST(GatewayReference, SpeaksOfEveryScope) {
   config::Scope root;
   describe_gateway(root, settings);
   const std::string page = config::configuration_reference_markdown(root, "Gateway");
+  EXPECT_THAT(page, HasSubstr("\n\nA setting whose table has flags "));
+  EXPECT_THAT(page, Not(HasSubstr("Every setting is a flag")));
   for (const std::string_view line :
        {"| `--[no-]proxy-status` |", "### `listeners[].timeouts`\n",
         "### `clusters.NAME.retry.budget`\n", "### `routes[].split.to[]`\n",
