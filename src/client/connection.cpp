@@ -76,14 +76,15 @@ void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, h
   if (!body_follows) put_end({});
   enter(Phase::send);
   flush();
-  note_room();
+  room_wanted_ = !send_failed_ && outbox_.bytes() > kMostWaiting;
 }
 
 bool Connection::write(std::string_view bytes) {
   if (over_ || send_failed_ || bytes.empty()) return true;
   put(bytes);
   flush();
-  return note_room();
+  room_wanted_ = !send_failed_ && outbox_.bytes() > kMostWaiting;
+  return !room_wanted_;
 }
 
 void Connection::put(std::string_view bytes) {
@@ -94,12 +95,6 @@ void Connection::put(std::string_view bytes) {
   }
   outbox_.append(bytes);
   if (chunk) outbox_.append("\r\n");
-}
-
-/// Whether more may be written now.
-bool Connection::note_room() {
-  room_wanted_ = !send_failed_ && outbox_.bytes() > kMostWaiting;
-  return !room_wanted_;
 }
 
 void Connection::finish_body(std::span<const http::Header> trailers) {
