@@ -25,6 +25,12 @@ constexpr std::size_t kChunkSizeBound = 18;
 /// How long a server that said `Connection: close` gets to close first.
 constexpr Nanos kParting = std::chrono::seconds(1);
 
+/// Whether a timer waits for bytes, or for the end, of a server whose stream is being read.
+constexpr bool waits_for_server(TimerKind timer) {
+  return timer == TimerKind::first_response_byte || timer == TimerKind::response_idle ||
+         timer == TimerKind::linger;
+}
+
 }  // namespace
 
 Connection::Connection(const Options& options)
@@ -53,7 +59,7 @@ void Connection::enter(Phase phase) {
 void Connection::arm(TimerKind timer, Nanos setting) {
   timer_ = timer;
   setting_ = setting;
-  if (setting == Nanos(0)) return disarm();
+  if (setting == Nanos(0) || (paused_ && waits_for_server(timer))) return disarm();
   loop_.timers().arm(*this, loop_.now() + setting);
 }
 
@@ -219,15 +225,16 @@ void Connection::pause_reading() {
   if (over_ || paused_) return;
   paused_ = true;
   stream_->pause_reading();
-  // Neither the server nor its end is waited for.
-  if (timer_ == TimerKind::response_idle || timer_ == TimerKind::linger) disarm();
+  if (waits_for_server(timer_)) disarm();
 }
 
 void Connection::resume_reading() {
   if (over_ || !paused_) return;
   paused_ = false;
   stream_->resume_reading();
-  if (phase_ == Phase::body) arm(TimerKind::response_idle, timeouts_.response_idle);
+  if (phase_ == Phase::wait) arm(TimerKind::first_response_byte, timeouts_.first_response_byte);
+  if (phase_ == Phase::head || phase_ == Phase::body)
+    arm(TimerKind::response_idle, timeouts_.response_idle);
   loop_.defer(later_);
 }
 
@@ -258,8 +265,7 @@ bool Connection::handle(const http::ResponseParser::Step& step) {
     case Kind::head:
       return deliver_head(step.consumed);
     case Kind::data:
-      // One piece may come behind a pause: what follows is not awaited.
-      if (!paused_) arm(TimerKind::response_idle, timeouts_.response_idle);
+      arm(TimerKind::response_idle, timeouts_.response_idle);
       user_->on_body(step.data, Progress::more, {});
       return done_with(step.consumed);
     case Kind::end:

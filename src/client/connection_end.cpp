@@ -115,6 +115,7 @@ void Connection::tunnel_half_over() {
   tunnel_fin_ = true;
   server_finished_first_ = !own_fin_wanted_;
   end_ = {};
+  if (timer_ == TimerKind::linger) arm(TimerKind::tunnel_idle, timeouts_.tunnel_idle);
   if (own_fin_sent_) loop_.defer(later_);
   user_->on_tunnel_fin();
 }

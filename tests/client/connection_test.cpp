@@ -518,6 +518,52 @@ TEST_P(ConnectionTest, APauseAtTheHeadIsNoStallWhateverCameBehind) {
   EXPECT_EQ(asker.failed->cause, Cause::timeout_response_idle);
 }
 
+TEST_P(ConnectionTest, NoTimerOfTheServersRunsInAPauseAndOneDoesBehindIt) {
+  struct Pause {
+    const char* sent;  ///< Before it.
+    Nanos limit;
+    Cause cause;
+  };
+  for (const Pause& one :
+       {Pause{"", 60s, Cause::timeout_first_response_byte},
+        Pause{"HTTP/1.1 103 Early Hints\r\n\r\n", 60s, Cause::timeout_first_response_byte},
+        Pause{"HTTP/1.1 200 OK\r\n", 30s, Cause::timeout_response_idle}}) {
+    SCOPED_TRACE(one.sent);
+    DIALING();
+    Asker& asker = rig().asked();
+    rig().peer().send(one.sent);
+    rig().settle();
+    asker.attempt.pause_reading();
+    rig().advance(2 * one.limit, 10s);
+    ASSERT_FALSE(asker.done()) << "a pause of ours is no stall of the server";
+    asker.attempt.resume_reading();
+    rig().advance(one.limit - 1s, 1s);
+    EXPECT_FALSE(asker.done());
+    rig().advance(2s, 1s);
+    ASSERT_TRUE(asker.failed);
+    EXPECT_EQ(asker.failed->cause, one.cause);
+  }
+}
+
+TEST_P(ConnectionTest, ARequestThatIsSentInAPauseWaitsForNothingYet) {
+  DIALING();
+  Asker& asker = rig().make();
+  asker.head.framing = http::Framing::length;
+  asker.head.content_length = 1;
+  asker.body_follows = true;
+  rig().begin(asker);
+  ASSERT_TRUE(rig().arrived(asker));
+  asker.attempt.pause_reading();
+  asker.attempt.write("x");
+  asker.attempt.finish_body({});
+  rig().advance(120s, 10s);
+  ASSERT_FALSE(asker.done());
+  asker.attempt.resume_reading();
+  rig().advance(61s, 1s);
+  ASSERT_TRUE(asker.failed);
+  EXPECT_EQ(asker.failed->cause, Cause::timeout_first_response_byte);
+}
+
 TEST_P(ConnectionTest, MayBeEndedFromInsideItsLastCall) {
   for (const std::string_view response :
        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
