@@ -31,8 +31,12 @@ class TlsUpstreamTest : public ClientTest {
     rig().peer().close();
     return fd;
   }
+  /// Recorded, and our FIN or reset is out, which a peer's thread waits for.
+  bool over() {
+    return rig().until([&] { return asker_->done() && rig().pool->empty(); });
+  }
   void expect(const std::string& ending, const char* reason) {
-    EXPECT_TRUE(rig().until([&] { return !rig().connections.empty() && asker_->done(); }));
+    EXPECT_TRUE(over());
     ASSERT_EQ(rig().connections.size(), 1U);
     EXPECT_TRUE(rig().connections[0].starts_with(ending)) << rig().connections[0];
     ASSERT_EQ(rig().requests.size(), 1U);
@@ -50,8 +54,7 @@ TEST_P(TlsUpstreamTest, ARequestOverTls) {
     net::testing::tls_write(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     net::testing::tls_close(ssl, fd);
   });
-  // The peer waits for our FIN, which is on its way once the connection is gone.
-  ASSERT_TRUE(rig().until([&] { return asker_->done() && rig().pool->empty(); }));
+  ASSERT_TRUE(over());
   peer.join();
   EXPECT_EQ(request, "GET /x H");
   EXPECT_EQ(asker_->received, "ok");
@@ -139,7 +142,7 @@ TEST_P(TlsUpstreamTest, ABodyThatOnlyTheFinEndsIsAFault) {
     ::shutdown(fd.get(), SHUT_WR);
     net::testing::read_all(fd.get());
   });
-  ASSERT_TRUE(rig().until([&] { return asker_->done() && !rig().connections.empty(); }));
+  ASSERT_TRUE(over());
   EXPECT_TRUE(
       rig().connections[0].starts_with("peer truncated body upstream.body_end_unproved fault"))
       << rig().connections[0];

@@ -45,6 +45,10 @@ class TlsPeerThread {
  private:
   void run(Fd& fd, const TlsPeerSetup& setup, const Act& act) {
     ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+    // No wait without a deadline: a test that goes wrong must end.
+    const timeval longest{.tv_sec = 10, .tv_usec = 0};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &longest, sizeof longest);
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &longest, sizeof longest);
     const Certificates& made = Certificates::get();
     const SslContextPtr context(
         SSL_CTX_new(setup.client ? TLS_client_method() : TLS_server_method()));
