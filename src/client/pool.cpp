@@ -286,13 +286,14 @@ void Pool::close(Cause cause) {
   closed_for_ = cause;
   if (witness_ != nullptr) retire(*witness_, cause);
   while (!free_.empty()) retire(free_.back(), cause);
-  dialing_.for_each([&](Connection& connection) { connection.cut(cause); });
+  while (!dialing_.empty()) retire(dialing_.front(), cause);
   options_.loop->defer(*this);
 }
 
 void Pool::cut(Cause cause) {
   close(cause);
-  busy_.for_each([&](Connection& connection) { connection.cut(cause); });
+  // Whose request ends may end others in turn.
+  while (!busy_.empty()) retire(busy_.front(), cause);
 }
 
 }  // namespace finack::client

@@ -80,7 +80,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   std::size_t free_connections() const { return free_count_; }
   std::size_t live_connections() const { return live_; }
   /// Every connection that has not ended: busy, free, witnessing, being dialed. `visit` may cut the
-  /// one that it is given.
+  /// one that it is given, but not where that ends others too.
   template <class Visit>
   void for_each(Visit visit) {
     busy_.for_each(visit);

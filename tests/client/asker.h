@@ -40,7 +40,10 @@ class Asker final : public TryObserver {
   }
   void on_try_tunnel_bytes(std::string_view bytes) override { received += bytes; }
   void on_try_tunnel_fin() override { tunnel_fin = true; }
-  void on_try_failed(const record::Ending& ending) override { failed = ending; }
+  void on_try_failed(const record::Ending& ending) override {
+    failed = ending;
+    if (at_end) at_end();
+  }
   void on_try_write_ready() override { ++write_ready; }
   bool done() const { return over != Progress::more || failed.has_value(); }
 
@@ -49,7 +52,7 @@ class Asker final : public TryObserver {
   std::string body{};
   bool body_follows = false;
   bool pause_at_head = false;
-  std::function<void()> at_end{};  ///< Called with the last of the response.
+  std::function<void()> at_end{};  ///< Called with the last of the response, or the failure.
   bool ready = false;
   bool tunnel_fin = false;
   int status = 0;

@@ -193,6 +193,23 @@ TEST_P(PoolTest, ARequestThatIsCutWithItsConnectionHasACauseOfItsOwn) {
             "local fin wait operator.server_drained normal all proved requests=1");
 }
 
+TEST_P(PoolTest, WhoseRequestIsCutMayGiveUpItsOthers) {
+  DIALING();
+  Asker* askers[3];
+  for (Asker*& one : askers) rig().begin(*(one = &rig().make()));
+  ASSERT_TRUE(rig().until(
+      [&] { return std::ranges::all_of(askers, [](Asker* one) { return one->ready; }); }));
+  for (Asker* one : askers) {
+    one->at_end = [&] {
+      for (Asker* other : askers) other->attempt.cancel(Cause::app_cancelled);
+    };
+  }
+  pool().cut(Cause::operator_server_drained);
+  ASSERT_TRUE(rig().until([&] { return pool().empty(); }));
+  EXPECT_EQ(std::ranges::count_if(askers, [](Asker* one) { return one->failed.has_value(); }), 1);
+  EXPECT_EQ(rig().connections.size(), 3U);
+}
+
 TEST_P(PoolTest, AFreeConnectionMakesRoomForAFreshOne) {
   DIALING({.rules = {.connections = 1}});
   const std::uint64_t first = ask();
