@@ -12,6 +12,7 @@
 #include "finack/route/bind.h"
 #include "finack/route/handler.h"
 #include "finack/route/json.h"
+#include "finack/route/stopped.h"
 
 namespace finack::cli {
 namespace {
@@ -56,6 +57,12 @@ Task<> stream(Context& c) {
   }
 }
 
+/// Streams the body back while it comes.
+Task<> stream_echo(Context& c) {
+  c.stream(kPlain);
+  while (const auto piece = co_await c.read_body()) co_await c.write(*piece);
+}
+
 /// Streams as many chunks as `after=` asks for, so that what follows cuts a response; none by
 /// default.
 Task<> begin_response(Context& c) {
@@ -64,8 +71,14 @@ Task<> begin_response(Context& c) {
   for (std::uint64_t i = 0; i < chunks; ++i) co_await c.write("chunk " + std::to_string(i) + "\n");
 }
 
+/// Throws, after `ms` also where the client has left meanwhile.
 Task<> panic(Context& c) {
   co_await begin_response(c);
+  const Millis wait = wait_of(c, 0);
+  try {
+    if (wait > Millis(0)) co_await c.sleep(wait);
+  } catch (const route::client_left&) {  // panics all the same
+  }
   throw std::runtime_error("the demo was asked to panic");
 }
 
@@ -128,6 +141,7 @@ void add_demo_routes(route::Engine& engine) {
     c.data(200, type.empty() ? "application/octet-stream" : type, c.body());
   });
   engine.get("/stream", stream);
+  engine.post("/stream", stream_echo);
   engine.get("/panic", panic);
   engine.get("/abort", abort);
   engine.get("/no-reply", [](Context&) {});

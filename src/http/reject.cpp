@@ -25,7 +25,7 @@ constexpr std::array kRows = {
     FINACK_REJECT(none, 400, kBad),
     FINACK_REJECT(method_invalid, 400, kBad),
     FINACK_REJECT(target_invalid, 400, kBad),
-    FINACK_REJECT(target_too_long, 414, kHeadSize),
+    FINACK_REJECT(target_too_long, 414, kBad),
     FINACK_REJECT(authority_form_refused, 501, kBad),
     FINACK_REJECT(version_invalid, 400, kBad),
     FINACK_REJECT(version_unsupported, 505, kBad),

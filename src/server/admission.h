@@ -25,6 +25,8 @@ class Admission {
   void leave(const Address& peer);
   /// Evicted: the place is free, the socket is not before evicted_closed().
   void evict(const Address& peer);
+  /// Whether an evicted one still holds its socket.
+  bool evicted_closing() const { return evicted_.load(std::memory_order_relaxed) > 0; }
   void evicted_closed() { evicted_.fetch_sub(1, std::memory_order_relaxed); }
   std::uint32_t live() const { return live_.load(std::memory_order_relaxed); }
 

@@ -212,7 +212,10 @@ Facts Connection::facts(std::size_t unacked) const {
   if (active_ == nullptr) return facts;
   if (active_->close().decided) facts |= kDecided;
   if (active_->body_open() || active_->body_broken()) facts |= kBodyOpen;
-  if (active_->close_started()) facts |= kCloseStarted;
+  if (active_->close_started()) {
+    facts |= kCloseStarted;
+    if (overridable(active_->close().verdict.cause)) facts |= kCloseOk;
+  }
   if (!active_->outbox().empty() || active_->response_incomplete()) facts |= kUnsent;
   if (peer_fin_) facts |= active_->fin_was_handling() ? kFinHandling : kFinReceiving;
   return facts;

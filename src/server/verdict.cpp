@@ -79,8 +79,9 @@ constexpr auto kRules = std::to_array<Rule>({
     {kReset, bit(Phase::response), kFinReceiving, 0, EndedBy::peer, How::fin,
      Cause::client_left_receiving, At::here},
 
-    // A closing answer went out before the body ended: its cause stands.
-    nothing(kReset, kServing, kBodyOpen | kCloseStarted, 0),
+    // A closing answer went out before the body ended: its cause stands. One that is cut by this
+    // has none yet.
+    nothing(kReset, kServing, kBodyOpen | kCloseStarted, kCloseOk),
 
     // While we work for the client.
     {kReset, bit(Phase::queue), 0, 0, EndedBy::peer, How::rst, Cause::client_left_queued, At::here},

@@ -18,6 +18,7 @@ enum Fact : std::uint32_t {
   kUnacked = 1U << 5,       ///< The kernel holds bytes that the client has not acknowledged.
   kDecided = 1U << 6,       ///< A cause other than ok.* has been decided already.
   kDecidedOk = 1U << 7,     ///< An ok.* ending is pending on the last acknowledgement.
+  kCloseOk = 1U << 8,       ///< The closing response's cause holds only when all of it arrives.
 };
 using Facts = std::uint32_t;
 

@@ -139,7 +139,10 @@ void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
     net::discard_received(fd.get());  // unread bytes would turn our FIN into a RST
     refused(listener, peer, {EndedBy::local, How::fin, Phase::accept, cause}, evidence);
   };
-  switch (admission_.admit(peer)) {
+  Admission::Answer answer = admission_.admit(peer);
+  // The evicted connection gives up its place now, though its close takes a while.
+  if (answer == Admission::Answer::full && evict_one()) answer = admission_.admit(peer);
+  switch (answer) {
     case Admission::Answer::admitted:
       break;
     case Admission::Answer::address_full:
@@ -147,16 +150,13 @@ void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
                        {.setting = "max-connections-per-address",
                         .setting_value = settings_.limits.connections_per_address});
     case Admission::Answer::no_descriptor:
-      evict_one();  // room for the next one
+      // Room for the next one, unless some is on its way: a flood evicts no more than it can use.
+      if (!admission_.evicted_closing()) evict_one();
       return turn_away(Cause::resource_descriptors, {});
     case Admission::Answer::full:
-      // The evicted connection gives up its place now, though its close takes a while.
-      if (!evict_one() || admission_.admit(peer) != Admission::Answer::admitted) {
-        return turn_away(
-            Cause::policy_connection_limited,
-            {.setting = "max-connections", .setting_value = settings_.limits.connections});
-      }
-      break;
+      return turn_away(
+          Cause::policy_connection_limited,
+          {.setting = "max-connections", .setting_value = settings_.limits.connections});
   }
   ledger_.counters().accepts.accepted.add();
   Connection* connection =

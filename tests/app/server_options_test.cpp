@@ -129,6 +129,51 @@ TEST(ServerOptions, FieldsByHand) {
   EXPECT_EQ(all.settings.timeouts.idle, server::Timeouts().idle);
 }
 
+/// What docs/endings.md and the README promise to who sets nothing; written by hand.
+TEST(ServerOptions, DefaultsByHand) {
+  const std::pair<const char*, const char*> expected[] = {
+      {"timeout-first-byte", "10s"},
+      {"timeout-head", "10s"},
+      {"min-rate", "0"},
+      {"timeout-body-idle", "30s"},
+      {"timeout-body-total", "0"},
+      {"timeout-handler", "0"},
+      {"timeout-handler-stall", "60s"},
+      {"timeout-response-stall", "30s"},
+      {"timeout-response-total", "0"},
+      {"timeout-flush", "10s"},
+      {"timeout-idle", "75s"},
+      {"idle-margin", "1s"},
+      {"timeout-lifetime", "0"},
+      {"timeout-drain", "30s"},
+      {"drain-delay", "0"},
+      {"linger", "5s"},
+      {"client-half-close", "probe"},
+      {"tcp-user-timeout", "0"},
+      {"max-head-bytes", "32KiB"},
+      {"max-headers", "128"},
+      {"max-target-bytes", "8KiB"},
+      {"max-body-bytes", "10MiB"},
+      {"max-trailer-bytes", "8KiB"},
+      {"max-requests-per-connection", "0"},
+      {"max-connections-per-address", "0"},
+      {"keep-alive-header", "true"},
+  };
+  const Everything all;
+  for (const auto& [name, text] : expected) {
+    const config::Option* row = all.table.by_name(name);
+    ASSERT_NE(row, nullptr) << name;
+    EXPECT_EQ(config::format_value(*row, row->fallback), text) << name;
+  }
+  const server::Settings settings;
+  EXPECT_EQ(settings.timeouts.first_byte, 10s);
+  EXPECT_EQ(settings.timeouts.head, 10s);
+  EXPECT_EQ(settings.timeouts.idle, 75s);
+  EXPECT_EQ(settings.limits.head_bytes, 32U * 1024);
+  EXPECT_EQ(settings.limits.headers, 128U);
+  EXPECT_EQ(settings.limits.body_bytes, 10U * 1024 * 1024);
+}
+
 TEST(ServerOptions, WarnsWhereZeroIsDangerous) {
   for (const char* flag :
        {"timeout-first-byte", "timeout-head", "timeout-body-idle", "timeout-handler-stall",

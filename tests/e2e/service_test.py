@@ -3,6 +3,7 @@
 signals, exit statuses. Needs FINACK (the command).
 """
 
+import ctypes
 import fcntl
 import json
 import os
@@ -12,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -38,9 +40,10 @@ def eventually(condition):
 
 class Demo:
     """A `finack demo`. `passed` are listening sockets it gets as descriptors 3, 4, …, as systemd
-    passes them; `claimed` says how many LISTEN_FDS names, `pid` whose they are."""
+    passes them; `claimed` says how many LISTEN_FDS names, `pid` whose they are. `before` runs in
+    the child before the command does."""
 
-    def __init__(self, case, *flags, passed=(), claimed=None, pid="$$"):
+    def __init__(self, case, *flags, passed=(), claimed=None, pid="$$", console="off", before=None):
         self.folder = tempfile.TemporaryDirectory(prefix="finack_service_")
         case.addCleanup(self.close)
         self.errors = self.path("stderr")
@@ -51,12 +54,12 @@ class Demo:
         if claimed is not None or passed:
             claim = f"LISTEN_PID={pid} LISTEN_FDS={claimed or len(passed)} "
         words = [os.environ["FINACK"], "demo", "--admin", "127.0.0.1:0", "--workers", "2",
-                 "--console", "off", *flags]
-        with open(self.errors, "wb") as errors:
+                 "--console", console, *flags]
+        with open(self.errors, "wb") as errors, open(self.path("stdout"), "wb") as output:
             self.process = subprocess.Popen(
                 ["bash", "-c", f'{claim}exec "$@" {moves}', "bash", *words],
-                pass_fds=sources, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                stderr=errors)
+                pass_fds=sources, stdin=subprocess.DEVNULL, stdout=output, stderr=errors,
+                preexec_fn=before)
         for source in sources:
             os.close(source)
 
@@ -72,6 +75,10 @@ class Demo:
     def said(self):
         with open(self.errors, encoding="utf-8") as errors:
             return errors.read()
+
+    def printed(self):
+        with open(self.path("stdout"), encoding="utf-8") as output:
+            return output.read()
 
     def started(self):
         """Waits for the last line of the start; False where it ended instead."""
@@ -100,6 +107,72 @@ def ask(address, target="/ping"):
         while more := client.recv(65536):
             got += more
         return got
+
+
+def refuse_io_uring():
+    """Of this process and what it becomes: io_uring_setup() ends with EPERM, as under the seccomp
+    policies of containers."""
+    class Instruction(ctypes.Structure):
+        _fields_ = [("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte),
+                    ("k", ctypes.c_uint)]
+
+    class Program(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.POINTER(Instruction))]
+
+    io_uring_setup = 425  # on every architecture
+    code = (Instruction * 4)(
+        (0x20, 0, 0, 0),                # load the number of the system call
+        (0x15, 0, 1, io_uring_setup),   # this one?
+        (0x06, 0, 0, 0x00050000 | 1),   # SECCOMP_RET_ERRNO, EPERM
+        (0x06, 0, 0, 0x7FFF0000))       # SECCOMP_RET_ALLOW
+    libc = ctypes.CDLL(None, use_errno=True)
+    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_NO_NEW_PRIVS")
+    if libc.prctl(set_seccomp, filter_mode, ctypes.byref(Program(4, code)), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_SECCOMP")
+
+
+class Storm:
+    """Clients that connect, ask and read to the end, over and over, until nobody listens."""
+
+    def __init__(self, port, threads=8):
+        self.port = port
+        self.lock = threading.Lock()
+        self.answered = 0
+        self.wrong = []
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(threads)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            connected = False
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
+                    connected = True
+                    client.sendall(b"GET /ping HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                    got = b""
+                    while more := client.recv(4096):
+                        got += more
+                whole = got.startswith(b"HTTP/1.1 200 ") and got.endswith(b"finack: pong\n")
+                with self.lock:
+                    self.answered += whole
+                    if not whole:
+                        self.wrong.append(f"answered {got!r}")
+            except ConnectionRefusedError as error:
+                if connected:
+                    self.wrong.append(str(error))
+                return
+            except OSError as error:
+                self.wrong.append(f"{error} ({'connected' if connected else 'connecting'})")
+                return
+        self.wrong.append("still somebody who listens")
+
+    def join(self):
+        for thread in self.threads:
+            thread.join(PATIENCE)
 
 
 class SocketActivation(unittest.TestCase):
@@ -190,6 +263,19 @@ class Start(unittest.TestCase):
         self.assertIn(f'"version":"{version}"', ask(admin, "/version").decode())
         self.assertIn(f'version="{version}"', ask(admin, "/metrics").decode())
 
+    def test_auto_falls_back_and_says_why(self):
+        demo = Demo(self, "--listen", "127.0.0.1:0", "--backend", "auto", before=refuse_io_uring)
+        self.assertTrue(demo.started(), demo.said())
+        self.assertRegex(demo.said(), r"2 workers, backend epoll \(.*io_uring is forbidden here")
+        self.assertTrue(ask(("127.0.0.1", demo.port())).endswith(b"finack: pong\n"))
+        self.assertEqual(demo.stop(), 0, demo.said())
+
+    def test_io_uring_that_was_asked_for_is_not_replaced(self):
+        demo = Demo(self, "--listen", "127.0.0.1:0", "--backend", "io_uring",
+                    before=refuse_io_uring)
+        self.assertEqual(demo.process.wait(PATIENCE), 2, demo.said())
+        self.assertIn("io_uring is forbidden here", demo.said())
+
     def test_several_addresses(self):
         folder = tempfile.TemporaryDirectory(prefix="finack_service_")
         self.addCleanup(folder.cleanup)
@@ -202,7 +288,40 @@ class Start(unittest.TestCase):
         self.assertFalse(os.path.exists(path), "a path of our own goes with us")
 
 
+class Output(unittest.TestCase):
+    def test_records_on_standard_output_are_alone_there(self):
+        demo = Demo(self, "--listen", "127.0.0.1:0", "--records", "-", "--record-requests", "all",
+                    console="plain")
+        self.assertTrue(demo.started(), demo.said())
+        address = ("127.0.0.1", demo.port())
+        for target in ("/ping", "/panic", "/short-body", "/nowhere", "/busy?ms=80"):
+            ask(address, target)
+        with socket.create_connection(address, PATIENCE) as client:
+            client.sendall(b"\x16\x03\x01\r\n\r\n")
+            client.recv(4096)
+        demo.process.send_signal(signal.SIGUSR1)
+        self.assertEqual(demo.stop(), 0, demo.said())
+        self.assertTrue(demo.printed().endswith("\n"))
+        kinds = [json.loads(line)["kind"] for line in demo.printed().splitlines()]
+        self.assertEqual(kinds.count("connection"), 6, demo.printed())
+        self.assertEqual(kinds.count("request"), 6, demo.printed())
+        self.assertIn("finding", kinds)
+        self.assertIn("app.failed", demo.said())  # the console's lines are elsewhere
+
+
 class Signals(unittest.TestCase):
+    def test_a_drain_resets_nobody_who_is_connecting(self):
+        """Two workers with a socket each: what waits in either backlog is answered or let go."""
+        for backend in ("epoll", "auto"):
+            with self.subTest(backend):
+                demo = Demo(self, "--listen", "127.0.0.1:0", "--backend", backend)
+                self.assertTrue(demo.started(), demo.said())
+                storm = Storm(demo.port())
+                self.assertTrue(eventually(lambda s=storm: s.answered > 500 or s.wrong))
+                self.assertEqual(demo.stop(), 0, demo.said())
+                storm.join()
+                self.assertEqual(storm.wrong, [])
+
     def test_a_second_one_cuts_what_is_left(self):
         for signals in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGTERM)):
             demo = Demo(self, "--listen", "127.0.0.1:0")

@@ -761,6 +761,7 @@ TEST(Reject, HasAStatusAndACauseForEveryReason) {
   EXPECT_EQ(cause(Reject::too_many_headers), record::Cause::policy_head_too_large);
   EXPECT_EQ(cause(Reject::body_too_large), record::Cause::policy_body_too_large);
   EXPECT_EQ(status(Reject::target_too_long), 414);
+  EXPECT_EQ(cause(Reject::target_too_long), record::Cause::policy_bad_request);
   EXPECT_EQ(status(Reject::version_unsupported), 505);
   EXPECT_EQ(status(Reject::expectation_failed), 417);
   EXPECT_EQ(status(Reject::transfer_encoding_unsupported), 501);

@@ -72,8 +72,19 @@ TEST(Verdict, before_the_framed_end_whatever_we_were_doing) {
          kBodyOpen | kUnsent | kUnacked, peer(How::rst, phase, Cause::client_body_truncated)},
         {"FIN after a closing response has started: that response's cause", EndKind::fin, phase,
          kBodyOpen | kCloseStarted, std::nullopt},
+        {"RST after a closing answer of ours: its cause", EndKind::rst, phase,
+         kBodyOpen | kCloseStarted | kUnacked, std::nullopt},
     });
   }
+}
+
+TEST(Verdict, a_reset_cuts_a_closing_response_whatever_is_missing_of_the_body) {
+  constexpr Facts kCut = kBodyOpen | kCloseStarted | kCloseOk | kUnsent | kUnacked;
+  check({{"streaming", EndKind::rst, Phase::response, kCut,
+          peer(How::rst, Phase::response, Cause::client_left_receiving)},
+         {"all is with the kernel", EndKind::rst, Phase::flush, kCut & ~Facts{kUnsent},
+          peer(How::rst, Phase::flush, Cause::client_left_flush)},
+         {"a FIN still decides nothing", EndKind::fin, Phase::response, kCut, std::nullopt}});
 }
 
 TEST(Verdict, a_fin_while_we_serve_decides_nothing_yet) {
@@ -187,7 +198,7 @@ TEST(Verdict, every_end_in_every_phase_has_a_cause_that_may_stand_there) {
                           EndKind::error};
   for (const Phase phase : phases) {
     for (const EndKind end : ends) {
-      for (Facts facts = 0; facts < kDecidedOk << 1U; ++facts) {
+      for (Facts facts = 0; facts < kCloseOk << 1U; ++facts) {
         const bool serving = phase != Phase::fresh && phase != Phase::head && phase != Phase::idle;
         if (!serving && (facts & (kBodyOpen | kDecided)) != 0) continue;
         // Our FIN only goes out behind a whole request or a response that says so.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "support/server_rig.h"
 
@@ -95,6 +96,32 @@ TEST_P(WorkerTest, connections_beyond_the_descriptors_are_shed) {
   EXPECT_EQ(count(Cause::policy_idle_evicted), 1U);
   rig().settle(3);
   EXPECT_EQ(rig().ask(rig().connect(), kGet).status, 200);
+}
+
+/// Each refused one costs an idle one its place only while no other is on its way out: a flood must
+/// not empty the server.
+TEST_P(WorkerTest, a_flood_of_refused_connections_evicts_few) {
+  constexpr std::size_t kIdle = 12;
+  SERVE(answer_x);
+  rig().limit_sockets(kIdle);
+  std::vector<Client*> idle;
+  for (std::size_t i = 0; i < kIdle; ++i) {
+    idle.push_back(&rig().connect());
+    ASSERT_EQ(rig().ask(*idle.back(), kGet).status, 200);
+  }
+  for (std::size_t i = 0; i < kIdle; ++i) {
+    Client& refused = rig().connect();
+    ASSERT_TRUE(rig().until([&] { return refused.gone(); }));
+  }
+  rig().settle(5);
+  const auto left = std::ranges::count_if(idle, [](const Client* one) { return one->at_end; });
+  EXPECT_EQ(left, 1);
+  EXPECT_EQ(count(Cause::resource_descriptors), kIdle);
+  for (Client* one : idle) {
+    if (one->at_end) one->close();
+  }
+  ASSERT_TRUE(rig().until([&] { return count(Cause::policy_idle_evicted) == 1; }));
+  EXPECT_EQ(rig().ask(rig().connect(), kGet).status, 200) << "there is a place again";
 }
 
 TEST_P(WorkerTest, busy_connections_are_not_evicted) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "e2e/matrix/acts.h"
+#include "e2e/matrix/metrics_page.h"
 
 namespace finack::matrix {
 namespace {
@@ -73,6 +74,19 @@ void leave_pool_thread(Stage& stage) {
   peer.reset();
 }
 
+/// The handler throws when its client is gone already: that is evidence, and counted.
+void leave_before_panic(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/panic?ms=3000"));
+  stage.wait_phase("handling");
+  peer.reset();
+  const bool counted = e2e::eventually(stage.deadline().within(Millis(5000)), [&] {
+    const MetricsPage page(fetch_metrics(stage.server().admin_port(), stage.deadline()));
+    return page.sum("finack_handler_exceptions_total") == 1;
+  });
+  stage.check(counted, "the exception was not counted");
+}
+
 void block_loop(Stage& stage) {
   Peer& peer = stage.connect();
   peer.send(get("/busy?ms=400"));
@@ -132,10 +146,16 @@ std::vector<Case> finding_cases() {
                 {},
                 leave_pool_thread,
                 {{left, {left_running}}}};
+  left_running.evidence.emplace_back("exception", "*");
+  Case thrown{"app_failed_after_client_left",
+              {{"client.left_waiting", "handling", "rst"}},
+              {},
+              leave_before_panic,
+              {{left, {left_running}}}};
   outlived.findings = {{"finding.handler_outlived_client", "/blocking", 1'000'000, 8'000'000}};
   Case blocked{"loop_blocked", {}, {}, block_loop, {{closed_idle(), {served()}}}};
   blocked.findings = {{"finding.loop_blocked", "/busy", 50'000, 5'000'000}};
-  return {std::move(outlived), std::move(blocked)};
+  return {std::move(outlived), std::move(thrown), std::move(blocked)};
 }
 
 std::vector<Case> handler_cases() {

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <sstream>
 
 #include "e2e/matrix/exclusions.h"
+#include "e2e/matrix/sequences.h"
 #include "finack/record/cause.h"
 
 namespace finack::matrix {
@@ -178,6 +180,22 @@ void check_findings(std::vector<std::string>& out, const std::vector<Case>& case
   }
 }
 
+/// Each sequence that decides between causes has its case, and that case expects the winner.
+void check_sequences(std::vector<std::string>& out, const std::vector<Case>& cases) {
+  for (const Sequence& sequence : sequences()) {
+    const auto at =
+        std::ranges::find_if(cases, [&](const Case& each) { return each.name == sequence.name; });
+    if (at == cases.end()) {
+      out.push_back(fmt::format("no case {} for: {}", sequence.name, sequence.what));
+      continue;
+    }
+    const std::set<Listed> rows = covered_rows(*at);
+    if (std::ranges::none_of(rows, [&](const Listed& row) { return row.cause == sequence.cause; }))
+      out.push_back(
+          fmt::format("{} does not expect {}, but: {}", at->name, sequence.cause, sequence.what));
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> check_coverage(const std::vector<Case>& cases) {
@@ -193,6 +211,7 @@ std::vector<std::string> check_coverage(const std::vector<Case>& cases) {
   }
   check_causes(out, cases);
   check_findings(out, cases);
+  check_sequences(out, cases);
   return out;
 }
 

@@ -3,6 +3,9 @@
 namespace finack::matrix {
 namespace {
 
+constexpr const char* kRefusals =
+    "policy.bad_request policy.smuggling policy.head_too_large policy.body_too_large";
+
 // What an HTTP/1.1 server without TLS, proxying and upgrades cannot meet. Earlier lines take what
 // they name; a later line must still have something of its own to exclude.
 constexpr Exclusion kExclusions[] = {
@@ -34,8 +37,13 @@ constexpr Exclusion kExclusions[] = {
     {"c r", "bug.invariant unknown", "*", "*", "a bug: every case asks for none of them"},
 
     // Resources of other kinds.
-    {"c r", "resource.slots resource.ports resource.memory", "*", "*",
-     "no such budget is kept here"},
+    {"c r", "resource.slots resource.ports", "*", "*", "no such budget is kept here"},
+    {"c r", "resource.memory", "*", "reply", "no budget of memory is kept here"},
+    {"c r", "resource.memory", "*", "rst",
+     "a socket that the kernel has no memory for is verdict_test's"},
+    {"c", "resource.memory", "fresh head body handling response flush idle", "fin",
+     "only accept() is answered by a FIN"},
+    {"r", "resource.memory", "*", "*", "who is shut out at accept has no request"},
     {"c r", "resource.disk", "*", "*",
      "no route here serves a file that cannot be read; http1_response_test does"},
     {"c", "resource.descriptors", "fresh head body handling response flush idle", "fin",
@@ -81,14 +89,11 @@ constexpr Exclusion kExclusions[] = {
     {"r", "client.left_flush", "idle", "rst", "an idle connection has no request"},
 
     // Refusals, each where it is found.
-    {"c r", "policy.bad_request policy.smuggling policy.body_too_large",
-     "accept fresh handling flush idle", "*", "found while a head or a body is read"},
-    {"c r", "policy.bad_request policy.smuggling policy.body_too_large", "response", "*",
-     "a chunk that breaks under a response that has begun is http1_exchange_test's"},
-    {"c r", "policy.bad_request policy.smuggling policy.body_too_large", "head body", "fin",
+    {"c r", kRefusals, "accept fresh handling flush idle", "*",
+     "found while a head or a body is read"},
+    {"c r", kRefusals, "response", "reply", "a response that has begun is cut"},
+    {"c r", kRefusals, "head body", "fin",
      "where no response has begun, a reply says what was wrong"},
-    {"c r", "policy.head_too_large", "accept fresh body handling response flush idle", "*",
-     "found while a head is read"},
     {"c", "policy.connection_limited", "fresh head body handling response flush idle", "fin",
      "found at accept"},
     {"c", "policy.request_limit", "accept fresh head body handling response idle", "fin",

@@ -99,6 +99,24 @@ void be_answered_early(Stage& stage, bool finish_body) {
   see_fin(stage, peer);
 }
 
+/// The answer has gone out, and the client breaks its upload off.
+void be_answered_early_and_reset(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(post("/upload-early?status=413", 200'000, std::string(1000, 'x')));
+  stage.check_answer(peer.read_response(), 413);
+  stage.settle();
+  peer.reset();
+}
+
+/// The closing response is under way, and its client breaks off the body that it still owes.
+void reset_body_under_closing_response(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/stream?n=100&ms=100", "Connection: close\r\nContent-Length: 100\r\n") + "0123");
+  stage.wait_phase("response");
+  stage.settle();
+  peer.reset();
+}
+
 /// The handler waits for the body, and gives up.
 void be_given_up(Stage& stage) {
   Peer& peer = stage.connect();
@@ -195,6 +213,9 @@ std::vector<Case> early_reply_cases() {
     return std::vector<Expected>{{expected, {expected}}};
   };
   const Claim early_claim{"policy.early_reply", "handling", "reply"};
+  const Row early_reset = Row(early).with("linger", "rst");
+  const Row cut_off = row("peer", "rst", "response", "client.left_receiving", "fault", "partial")
+                          .undelivered(0, 64 * kKiB);
   return {
       {"early_reply",
        {early_claim},
@@ -206,6 +227,16 @@ std::vector<Case> early_reply_cases() {
        {},
        [](Stage& s) { be_answered_early(s, true); },
        {{early, {early}}}},
+      {"early_reply_then_rst",
+       {early_claim},
+       {},
+       be_answered_early_and_reset,
+       {{early_reset, {early}}}},
+      {"body_reset_under_closing_response",
+       {{"client.left_receiving", "response", "rst"}},
+       {},
+       reset_body_under_closing_response,
+       {{cut_off, {cut_off}}}},
       {"early_reply_in_body",
        {{"policy.early_reply", "body", "reply"}},
        {},

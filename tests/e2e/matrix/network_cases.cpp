@@ -123,6 +123,21 @@ void abort_accept(Stage& stage) {
   }
 }
 
+/// The kernel has no memory for one more socket: whom it could not hand over is let go by a FIN, as
+/// where descriptors are lacking, and the next one is served.
+void lack_memory_at_accept(Stage& stage) {
+  if (stage.backend() != "epoll") throw Skipped("an accept of io_uring cannot be made to fail");
+  Peer* first = nullptr;
+  fail_next_accept(stage.server().pid(), ENOBUFS, stage.deadline(),
+                   [&] { first = &stage.connect(); });
+  see_fin(stage, *first);
+  stage.check(first->received() == 0, "who was shut out got bytes");
+  Peer& second = stage.connect();
+  ping(stage, second);
+  stage.settle();
+  second.close();
+}
+
 Case in_own_network(Case what) {
   what.own_network = true;
   return what;
@@ -147,6 +162,24 @@ std::vector<Case> vanished_cases() {
        {"--tcp-keepalive", "1s"},
        vanish_idle,
        {{vanished("idle", "all", "keep_alive").with("error", "ETIMEDOUT"), {served()}}}},
+      // Nothing is owed: our silence and its silence look alike, and our timer is first.
+      {"vanished_idle_timer",
+       {{"timeout.idle", "idle", "timeout"}},
+       {"--timeout-idle", "500ms", "--idle-margin", "100ms", "--linger", "500ms"},
+       vanish_idle,
+       {{row("local", "timeout", "idle", "timeout.idle", "normal", "all")
+             .with("timer", "timeout-idle = 500ms")
+             .with("linger", "expired"),
+         {served()}}}},
+      // As everybody's defaults are; only the idle time is shortened.
+      {"vanished_with_small_response_found_idle",
+       gone("idle"),
+       {"--timeout-idle", "1s"},
+       ask_and_vanish(get("/slow?ms=300")),
+       {{vanished("idle", "none", "flush")
+             .undelivered(1, kMostHead)
+             .with("first_unacknowledged_request", "1"),
+         {served()}}}},
       {"vanished_handling",
        gone("handling"),
        {"--tcp-keepalive", "1s"},
@@ -243,8 +276,16 @@ std::vector<Case> other_cases() {
   aborted.peerless = {
       row("peer", "rst", "accept", "client.accept_aborted", "normal", "nothing_owed")
           .with("error", "ECONNABORTED")};
+  const Row no_memory = row("local", "fin", "accept", "resource.memory", "fault", "nothing_owed")
+                            .with("resource", "memory")
+                            .with("error", "ENOBUFS");
   return {
       std::move(aborted),
+      {"accept_without_memory",
+       {{"resource.memory", "accept", "fin"}},
+       {},
+       lack_memory_at_accept,
+       {{no_memory, {}}, {closed_idle(), {served()}}}},
       in_own_network({"unreachable_response",
                       {{"network.unreachable", "response", "unreachable"}},
                       kUserTimeout,

@@ -104,6 +104,22 @@ void byte_counts(Differences& out, const json::object& record, const Peer& peer)
   }
 }
 
+/// Whatever is not normal explains itself.
+void explained(Differences& out, const json::object& record, const Row& row) {
+  const bool present = !text_of(record, "explain").empty();
+  if (present != (row.severity != "normal"))
+    out.add("explain", row.severity == "normal" ? "" : "some sentences", present ? "some" : "");
+}
+
+/// The kernel's view of a socket that did not end well; who was shut out at accept has none left.
+void kernel_view(Differences& out, const json::object& record, const Row& row) {
+  const bool lived = row.severity != "normal" && row.phase != "accept";
+  const json::value* tcp = record.if_contains("tcp");
+  if (lived && (tcp == nullptr || !tcp->is_object() || text_of(tcp->as_object(), "state").empty()))
+    out.add("tcp", "what the kernel knows", "");
+  if (!lived && tcp != nullptr) out.add("tcp", "", text_of(record, "tcp"));
+}
+
 void append(std::vector<std::string>& out, std::vector<std::string> more) {
   out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
@@ -143,6 +159,7 @@ void compare_requests(std::vector<std::string>& out, const Records& records,
     const Row& row = expected.requests[i];
     Differences differences(fmt::format("{} request {}", what, i + 1), *got[i]);
     ending(differences, row);
+    explained(differences, *got[i], row);
     if (row.status >= 0) differences.word("status", fmt::format("{}", row.status));
     append(out, differences.take());
   }
@@ -161,7 +178,11 @@ void compare_peerless(std::vector<std::string>& out, const Records& records,
       continue;
     }
     Differences differences("connection without a peer", record);
-    ending(differences, rows[next++]);
+    const Row& row = rows[next++];
+    ending(differences, row);
+    explained(differences, record, row);
+    kernel_view(differences, record, row);
+    differences.range("requests", 0, 0);
     append(out, differences.take());
   }
 }
@@ -245,6 +266,10 @@ std::vector<std::string> compare(const Records& records, const std::vector<Expec
     Differences differences(what, *record);
     ending(differences, expected[i].connection);
     byte_counts(differences, *record, peers[i]);
+    explained(differences, *record, expected[i].connection);
+    kernel_view(differences, *record, expected[i].connection);
+    const std::size_t requests = expected[i].requests.size();
+    differences.range("requests", requests, requests);
     append(out, differences.take());
     compare_requests(out, records, *record, expected[i], what);
   }

@@ -69,6 +69,31 @@ void upload_then_read(Stage& stage) {
   see_fin(stage, peer);
 }
 
+/// What breaks under a response that has begun cuts it: no reply can say why.
+Case cut_under_response(std::string name, std::string bytes, std::string cause, std::string reason,
+                        std::vector<std::string> flags = {}) {
+  const std::string severity = cause == "policy.smuggling" ? "fault" : "notice";
+  const Row expected = row("local", "fin", "response", cause, severity, "partial")
+                           .undelivered(0, 64 * kKiB)
+                           .with("reason", std::move(reason))
+                           .answered(200);
+  const auto act = [bytes = std::move(bytes)](Stage& stage) {
+    Peer& peer = stage.connect();
+    peer.send(post_chunked("/stream", "5\r\nhello\r\n"));
+    stage.wait_phase("response");
+    peer.send(bytes);
+    const Response response = peer.read_response();
+    stage.check(response.status == 200 && !response.complete, "the response was to be cut");
+    stage.check(response.body.starts_with("hello"), "what was right did not come back");
+    see_fin(stage, peer);
+  };
+  return {std::move(name),
+          {{cause, "response", "fin"}},
+          std::move(flags),
+          act,
+          {{with_linger(expected), {expected}}}};
+}
+
 std::vector<Case> head_cases() {
   const std::string bad = "policy.bad_request";
   const std::string smuggling = "policy.smuggling";
@@ -106,7 +131,7 @@ std::vector<Case> head_cases() {
               431, "head", large, "head_too_large", {"--max-head-bytes", "1024"}),
       refusal("too_many_headers", get("/ping", "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"), 431, "head",
               large, "too_many_headers", {"--max-headers", "4"}),
-      refusal("target_too_long", get("/ping?" + std::string(200, 'x')), 414, "head", large,
+      refusal("target_too_long", get("/ping?" + std::string(200, 'x')), 414, "head", bad,
               "target_too_long", {"--max-target-bytes", "100"}),
       refusal("body_too_large_announced", head("Content-Length: 5000\r\n"), 413, "head",
               "policy.body_too_large", "body_too_large", {"--max-body-bytes", "1000"}),
@@ -123,6 +148,9 @@ std::vector<Case> body_cases() {
               "policy.smuggling", "chunk_size_invalid"),
       refusal("smuggling_chunk_longer_than_said", chunk("5\r\nhello!\r\n0\r\n\r\n"), 400, "body",
               "policy.smuggling", "chunk_data_end_missing"),
+      refusal("trailers_too_large",
+              chunk("5\r\nhello\r\n0\r\nX-T: " + std::string(200, 'x') + "\r\n\r\n"), 431, "body",
+              "policy.head_too_large", "trailers_too_large", {"--max-trailer-bytes", "100"}),
       refusal("body_too_large_by_chunks",
               chunk("258\r\n" + std::string(600, 'x') + "\r\n258\r\n" + std::string(600, 'x') +
                     "\r\n0\r\n\r\n"),
@@ -130,11 +158,44 @@ std::vector<Case> body_cases() {
   };
 }
 
+/// The handler answers without a look at the body: its answer stands, and nothing behind the bad
+/// chunk can be taken for a request.
+void answer_before_bad_chunk(Stage& stage) {
+  Peer& peer = stage.connect();
+  peer.send(get("/stream?n=4&ms=80", "Transfer-Encoding: chunked\r\n"));
+  stage.wait_phase("response");
+  peer.send("zz\r\n" + get("/ping"));
+  stage.check_answer(peer.read_response(), 200);
+  see_fin(stage, peer);
+}
+
+std::vector<Case> response_cases() {
+  const Row unread =
+      row("local", "reply", "response", "policy.early_reply", "notice", "all").answered(200);
+  return {
+      cut_under_response("smuggling_chunk_size_in_response", "0x5\r\nhello\r\n", "policy.smuggling",
+                         "chunk_size_invalid"),
+      cut_under_response("refused_chunk_extension_in_response",
+                         "5;a=" + std::string(20'000, 'x') + "\r\nhello\r\n", "policy.bad_request",
+                         "chunk_extension_too_long"),
+      cut_under_response("body_too_large_in_response",
+                         "7d0\r\n" + std::string(2000, 'x') + "\r\n0\r\n\r\n",
+                         "policy.body_too_large", "body_too_large", {"--max-body-bytes", "1000"}),
+      cut_under_response("trailers_too_large_in_response",
+                         "0\r\nX-T: " + std::string(200, 'x') + "\r\n\r\n", "policy.head_too_large",
+                         "trailers_too_large", {"--max-trailer-bytes", "100"}),
+      {"early_reply_before_bad_chunk",
+       {{"policy.early_reply", "response", "reply"}},
+       {},
+       answer_before_bad_chunk,
+       {{unread, {unread}}}},
+  };
+}
+
 }  // namespace
 
 std::vector<Case> refusal_cases() {
-  std::vector<Case> out = head_cases();
-  for (Case& each : body_cases()) out.push_back(std::move(each));
+  std::vector<Case> out = joined(joined(head_cases(), body_cases()), response_cases());
   const Row space = row("local", "reply", "head", "policy.smuggling", "fault", "all")
                         .with("reason", "header_name_space_before_colon")
                         .with("request", "2");
