@@ -68,21 +68,25 @@ void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, h
   sent_at_ = loop_.now();
   interim_seen_ = false;
   chunked_ = head.framing == http::Framing::chunked;
-  body_due_ = body_follows || chunked_;
+  body_due_ = body_follows;
   parser_.begin(method, !head.upgrade.empty());
   char* out = outbox_.reserve(http::request_size_bound(head));
   outbox_.commit(http::encode_request(head, out));
+  if (!body.empty()) put(body);
+  if (!body_follows) put_end({});
   enter(Phase::send);
-  if (!body.empty()) {
-    write(body);
-  } else {
-    flush();
-  }
-  if (body_due_ && !body_follows) finish_body({});
+  flush();
+  note_room();
 }
 
 bool Connection::write(std::string_view bytes) {
   if (over_ || send_failed_ || bytes.empty()) return true;
+  put(bytes);
+  flush();
+  return note_room();
+}
+
+void Connection::put(std::string_view bytes) {
   const bool chunk = chunked_ && phase_ != Phase::tunnel;
   if (chunk) {
     char* out = outbox_.reserve(kChunkSizeBound);
@@ -90,21 +94,30 @@ bool Connection::write(std::string_view bytes) {
   }
   outbox_.append(bytes);
   if (chunk) outbox_.append("\r\n");
-  flush();
+}
+
+/// Whether more may be written now.
+bool Connection::note_room() {
   room_wanted_ = !send_failed_ && outbox_.bytes() > kMostWaiting;
   return !room_wanted_;
 }
 
 void Connection::finish_body(std::span<const http::Header> trailers) {
   if (over_ || user_ == nullptr) return;
-  body_due_ = false;
-  if (send_failed_) return;
-  if (chunked_) {
-    chunked_ = false;
-    char* out = outbox_.reserve(http::last_chunk_size_bound(trailers));
-    outbox_.commit(http::encode_last_chunk(trailers, out));
+  if (send_failed_) {
+    body_due_ = false;
+    return;
   }
+  put_end(trailers);
   flush();
+}
+
+void Connection::put_end(std::span<const http::Header> trailers) {
+  body_due_ = false;
+  if (!chunked_) return;
+  chunked_ = false;
+  char* out = outbox_.reserve(http::last_chunk_size_bound(trailers));
+  outbox_.commit(http::encode_last_chunk(trailers, out));
 }
 
 void Connection::flush() {
@@ -211,7 +224,8 @@ void Connection::pause_reading() {
   if (over_ || paused_) return;
   paused_ = true;
   stream_->pause_reading();
-  if (timer_ == TimerKind::response_idle) disarm();
+  // Neither the server nor its end is waited for.
+  if (timer_ == TimerKind::response_idle || timer_ == TimerKind::linger) disarm();
 }
 
 void Connection::resume_reading() {
@@ -249,7 +263,8 @@ bool Connection::handle(const http::ResponseParser::Step& step) {
     case Kind::head:
       return deliver_head(step.consumed);
     case Kind::data:
-      arm(TimerKind::response_idle, timeouts_.response_idle);
+      // One piece may come behind a pause: what follows is not awaited.
+      if (!paused_) arm(TimerKind::response_idle, timeouts_.response_idle);
       user_->on_body(step.data, Progress::more, {});
       return done_with(step.consumed);
     case Kind::end:
@@ -339,6 +354,7 @@ bool Connection::deliver_tunnel() {
 
 /// The whole response was handed over: the connection is free, or it parts.
 void Connection::response_done() {
+  if (over_) return;  // The user ended it.
   disarm();
   if (paused_) {
     paused_ = false;

@@ -87,6 +87,8 @@ class Connection final : public ListNode,
   bool request_due() const {
     return body_due_ || send_failed_ || send_pending_ || !outbox_.empty();
   }
+  /// TLS ended without its close_notify, so that the end may be anybody's.
+  bool truncated() const { return end_.kind == EndKind::truncated; }
   /// Bytes of this request that the kernel has taken.
   std::uint64_t request_bytes() const { return request_bytes_; }
   Nanos connect_time() const { return connect_time_; }
@@ -116,6 +118,9 @@ class Connection final : public ListNode,
   void enter(record::Phase phase);
   void arm(record::TimerKind timer, Nanos setting);
   void disarm() { loop_.timers().disarm(*this); }
+  void put(std::string_view bytes);
+  void put_end(std::span<const http::Header> trailers);
+  bool note_room();
   void flush();
   void wait_for_room(bool progress);
   bool took(const SendResult& result);

@@ -143,6 +143,8 @@ TEST_P(TlsUpstreamTest, ABodyThatOnlyTheFinEndsIsAFault) {
   EXPECT_TRUE(
       rig().connections[0].starts_with("peer truncated body upstream.body_end_unproved fault"))
       << rig().connections[0];
+  EXPECT_TRUE(rig().requests[0].starts_with("peer truncated body upstream.body_end_unproved fault"))
+      << rig().requests[0];
 }
 
 INSTANTIATE_TEST_SUITE_P(, TlsUpstreamTest,

@@ -227,6 +227,7 @@ TEST(GatewayErrors, Clusters) {
        "500 to 563\n"},
       {"retry: { backoff: { base: 1s } }",
        "f:4:31: clusters.api.retry.backoff.base: it is longer than most\n"},
+      {"retry: { backoff: { most: 0 } }", ""},
       {"health: { active: { expected: [ 399-200 ] } }",
        "f:4:37: clusters.api.health.active.expected: '399-200' is no range of statuses from 200 to "
        "599: write 200 or 200-399\n"},
