@@ -265,10 +265,9 @@ SendResult EpollLoop::send_file(TcpStream& stream, int file, std::uint64_t offse
     return {SendResult::Kind::sent, 0, {}};
   }
   const int error = n == 0 ? ENODATA : errno;
-  if (error == ENODATA || error == EIO || error == EINVAL || error == EBADF) {  // the file's fault
-    return {SendResult::Kind::sent, 0, {EndKind::error, error}};
-  }
-  return stream.failed(error);
+  // The call does not say whose error it was. The file's, unless it is one that ends streams.
+  if (stream_end(error).kind != EndKind::error) return stream.failed(error);
+  return {SendResult::Kind::sent, 0, {EndKind::error, error}};
 }
 
 void EpollLoop::shutdown_write(TcpStream& stream) {

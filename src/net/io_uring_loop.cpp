@@ -33,7 +33,8 @@ std::string why_refused(int error) {
   }
 }
 
-/// EPERM, ENOSYS and missing operations show before the first connection does.
+/// Asks for every operation that is used here, so that a missing one shows before the first
+/// connection does.
 bool has_operations(io_uring& ring) {
   io_uring_probe* probe = io_uring_get_probe_ring(&ring);
   if (probe == nullptr) return false;
@@ -89,8 +90,7 @@ int IoUringLoop::set_up() {
   return 0;
 }
 
-// ---- Entries
-// -------------------------------------------------------------------------------------
+// ---- Entries ----
 
 io_uring_sqe* IoUringLoop::entry() {
   io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
@@ -164,8 +164,7 @@ void IoUringLoop::arm_watch(TcpStream& stream) {
   stream.poll_armed_ = true;
 }
 
-// ---- The turn
-// ------------------------------------------------------------------------------------
+// ---- The turn ----
 
 void IoUringLoop::wait(Nanos timeout) {
   enable();
@@ -268,8 +267,7 @@ bool IoUringLoop::wants_watch(const TcpStream& stream) const {
   return !stream.recv_armed_;
 }
 
-// ---- Receiving
-// -----------------------------------------------------------------------------------
+// ---- Receiving ----
 
 void IoUringLoop::on_recv(TcpStream& stream, int result, std::uint32_t flags) {
   const bool more = (flags & IORING_CQE_F_MORE) != 0;
@@ -367,11 +365,10 @@ void IoUringLoop::on_poll(TcpStream& stream, int result, std::uint32_t flags) {
   }
 }
 
-// ---- Sending
-// -------------------------------------------------------------------------------------
+// ---- Sending ----
 
 SendResult IoUringLoop::send(TcpStream& stream, std::span<const iovec> parts, bool more) {
-  assert(!parts.empty() && parts.size() <= kMaxParts && !stream.send_armed_);
+  assert(!parts.empty() && parts.size() <= ByteStream::kMaxParts && !stream.send_armed_);
   assert(!stream.fin_sent_ && !stream.fin_wanted_ && !stream.closing_);
   if (stream.fatal()) return stream.failed_again();
   stream.write_blocked_ = false;
@@ -502,8 +499,7 @@ void IoUringLoop::shutdown_write(TcpStream& stream) {
   }
 }
 
-// ---- Closing
-// -------------------------------------------------------------------------------------
+// ---- Closing ----
 
 void IoUringLoop::close(TcpStream& stream) {
   if (stream.holding_) held_.erase(&stream);

@@ -51,7 +51,6 @@ class IoUringLoop final : public Loop {
  private:
   static constexpr unsigned kEntries = 1024;
   static constexpr unsigned kCompletions = 8192;
-  static constexpr std::size_t kMaxParts = 8;
   static constexpr std::uint32_t kFileBlock = 128 * 1024;
   static constexpr std::uint32_t kMaxFileBlocks = 256;
   /// A turn that received no more chunks than this answers with direct calls: as many system calls
@@ -64,7 +63,7 @@ class IoUringLoop final : public Loop {
   /// A message stays here until its entry was submitted.
   struct Message {
     msghdr header{};
-    std::array<iovec, kMaxParts> parts{};
+    std::array<iovec, ByteStream::kMaxParts> parts{};
   };
 
   int set_up();

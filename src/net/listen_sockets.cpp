@@ -122,7 +122,7 @@ void set_tcp_options(int fd, const ListenerOptions& options) {
   }
 }
 
-/// A bound TCP socket, not yet listening; -errno on failure.
+/// A bound TCP socket, not yet listening, or the errno.
 std::expected<Fd, int> bound_socket(const Target& target, bool reuse_port) {
   Fd fd(::socket(target.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return std::unexpected(errno);
@@ -256,6 +256,7 @@ Expected<ListenSockets> ListenBinder::adopt(int number) {
         fmt::format("cannot use {}: descriptor {} is not a listening socket handed to this process",
                     spec_, number));
   }
+  ::fcntl(number, F_SETFD, FD_CLOEXEC);  // as sd_listen_fds does: our children are no heirs
   Fd fd(::fcntl(number, F_DUPFD_CLOEXEC, kFirstInherited));
   if (!fd) return failed(errno);
   ListenSockets sockets;

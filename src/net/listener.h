@@ -13,12 +13,12 @@
 namespace finack::net {
 
 struct ListenerOptions {
-  int backlog = 4096;
-  bool tcp_no_delay =
-      true;  ///< Socket options are set on the listener; what it accepts inherits them.
+  int backlog = 4096;  ///< Connections that may wait; the system may allow fewer (somaxconn).
+  // TCP options are set on the listener; what it accepts inherits them.
+  bool tcp_no_delay = true;
   std::uint32_t tcp_keepalive_s = 0;      ///< 0: off. Idle time; interval = a third, 3 probes.
   std::uint32_t tcp_user_timeout_ms = 0;  ///< 0: the system's.
-  std::uint32_t unix_mode = 0660;
+  std::uint32_t unix_mode = 0660;         ///< Permissions of a Unix socket's path.
 };
 
 /// The bound sockets of one configured address: one per worker (SO_REUSEPORT) for TCP, one shared
@@ -32,12 +32,14 @@ class ListenSockets {
                                       const ListenerOptions& options);
   /// As configured, with the real port.
   const std::string& name() const { return name_; }
-  /// The local address; family none where the socket is bound to a wildcard (ask getsockname).
+  /// The local address; family none where the socket is bound to a wildcard: then each connection
+  /// has its own (getsockname).
   const Address& local() const { return local_; }
-  /// A descriptor for worker `w` (dup of the shared one where sockets are shared).
+  /// The descriptor of `worker`, once: a copy of the shared one where sockets are shared. Empty
+  /// when there is none, or no descriptor for the copy.
   Fd take(std::uint32_t worker);
   bool shared() const { return shared_; }
-  /// Somebody else's socket (systemd, a parent): draining must let it go, never as `last`.
+  /// Somebody else's socket (systemd, a parent): to be drained as not the last one.
   bool inherited() const { return inherited_; }
   /// Removes a Unix socket's path, if it is ours; after the last drain, and not when a successor
   /// has taken the socket over.
@@ -80,13 +82,9 @@ class Listener {
   virtual ~Listener() = default;
   static std::unique_ptr<Listener> create(Loop& loop, Fd socket, bool shared,
                                           AcceptObserver& observer);
-  /// Stops taking connections for now (slots are full); those in the backlog wait. On io_uring up
-  /// to 16 that were asked for before may still come.
-  virtual void pause() = 0;
-  virtual void resume() = 0;
   /// Takes in what waits, refuses new connections, and closes without resetting any: for TCP a
-  /// socket filter drops new SYNs and accept goes on until the queue stayed empty for `quiet`;
-  /// shared sockets are just let go unless `last`.
+  /// socket filter drops new SYNs and accept goes on until the queue stayed empty for `quiet`. A
+  /// shared socket that is not the `last` on its backlog is just let go: others accept what waits.
   virtual void drain(Nanos quiet, bool last) = 0;
 };
 

@@ -54,19 +54,6 @@ bool ListenerCore::ensure_reserve() {
   return static_cast<bool>(reserve_);
 }
 
-void ListenerCore::pause() {
-  if (state_ == State::backing_off) loop_.timers().disarm(*this);
-  if (state_ != State::accepting && state_ != State::backing_off) return;
-  state_ = State::paused;
-  disarm();
-}
-
-void ListenerCore::resume() {
-  if (state_ != State::paused) return;
-  state_ = State::accepting;
-  arm();
-}
-
 void ListenerCore::drain(Nanos quiet, bool last) {
   if (state_ >= State::draining) return;
   loop_.timers().disarm(*this);

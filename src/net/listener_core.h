@@ -13,12 +13,10 @@ namespace finack::net {
 class ListenerCore : public Listener, protected Timer {
  public:
   ListenerCore(Loop& loop, Fd socket, bool shared, AcceptObserver& observer);
-  void pause() override;
-  void resume() override;
   void drain(Nanos quiet, bool last) override;
 
  protected:
-  enum class State : std::uint8_t { accepting, paused, backing_off, draining, letting_go, closed };
+  enum class State : std::uint8_t { accepting, backing_off, draining, letting_go, closed };
   static constexpr Nanos kBackOff = Millis(100);
   static constexpr Nanos kLook = Millis(1);  ///< Between looks at a draining backlog.
   static constexpr int kAcceptsPerTurn = 64;

@@ -48,10 +48,11 @@ class Deferred : public ListNode {
   ~Deferred() = default;
 };
 
-/// One thread's event loop. A turn: wait; read the clock once; deliver completions to observers;
-/// run deferred work; fire timers and the work they deferred; call the turn hook; submit. run and
-/// run_once belong to one thread for the loop's life. Only post(), wake(), stop() and turns() may
-/// be called from other threads.
+/// One thread's event loop. A turn: submit and wait; read the clock once; deliver what happened to
+/// observers; run posted functions; run deferred work; fire timers and run the work they deferred;
+/// serve the streams that asked for attention; call the turn hook. run and run_once belong to one
+/// thread for the loop's life. Only post(), wake(), stop() and turns() may be called from other
+/// threads.
 class Loop {
  public:
   /// On automatic, io_uring is tried first; backend_reason() says why epoll was taken instead.

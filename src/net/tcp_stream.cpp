@@ -81,10 +81,9 @@ StreamEnd TcpStream::peek_end() const {
   if (fd_ < 0) return {};
   pollfd poll{fd_, POLLRDHUP, 0};
   if (::poll(&poll, 1, 0) <= 0) return {};
-  const bool reset = (poll.revents & POLLERR) != 0 ||
-                     ((poll.revents & POLLHUP) != 0 && !fin_sent_ && tcp_state(fd_) == kTcpClose);
-  // Which error it was is left for the loop to take; nearly always it is a reset.
-  if (reset) return {EndKind::rst, ECONNRESET};
+  const bool error = (poll.revents & POLLERR) != 0;
+  if (error || ((poll.revents & POLLHUP) != 0 && !fin_sent_ && tcp_state(fd_) == kTcpClose))
+    return hang_up_end(fd_, true, fin_sent_);
   return {(poll.revents & (POLLRDHUP | POLLHUP)) != 0 ? EndKind::fin : EndKind::none, 0};
 }
 

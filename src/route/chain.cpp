@@ -8,10 +8,7 @@
 namespace finack::route {
 
 void Chain::run_waiting() {
-  if (slot_count_ < handlers_.size()) {
-    slots_ = std::make_unique<Slot[]>(handlers_.size());
-    slot_count_ = handlers_.size();
-  }
+  if (slots_.size() < handlers_.size()) slots_ = std::vector<Slot>(handlers_.size());
   try {
     root_done_ = run_loop(-1);
   } catch (...) {

@@ -1,7 +1,7 @@
 #pragma once
 #include <exception>
-#include <memory>
 #include <span>
+#include <vector>
 
 #include "finack/base/task.h"
 #include "finack/route/handler.h"
@@ -81,8 +81,7 @@ class Chain {
 
   RequestState& state_;
   std::span<const HandlerFunction* const> handlers_;
-  std::unique_ptr<Slot[]> slots_;
-  std::size_t slot_count_ = 0;
+  std::vector<Slot> slots_;
   int index_ = -1;
   int parent_ = -1;  ///< Of the loop that is running.
   int in_flight_ = 0;

@@ -7,33 +7,29 @@
 #include <cstring>
 
 #include "finack/route/engine.h"
-#include "route/response.h"
+#include "http/ascii.h"
 
 namespace finack::route {
 
 namespace {
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
+/// Without the brackets of IPv6; empty when one of them is missing.
+std::string_view without_brackets(std::string_view text) {
+  if (!text.starts_with('[')) return text;
+  return text.ends_with(']') ? text.substr(1, text.size() - 2) : std::string_view();
 }
 
 /// "1.2.3.4:80" and "[::1]:80" without the port, which some proxies add.
 std::string_view without_port(std::string_view text) {
-  if (text.starts_with('[')) {
-    const std::size_t end = text.find(']');
-    return end == std::string_view::npos ? text : text.substr(1, end - 1);
-  }
+  if (text.starts_with('[')) return text.substr(0, text.find(']') + 1);
   const std::size_t colon = text.find(':');
   const bool one_colon = colon != std::string_view::npos && text.rfind(':') == colon;
   return one_colon ? text.substr(0, colon) : text;
 }
 
-}  // namespace
-
+/// nullopt when `text` is no address.
 std::optional<Address> parse_address(std::string_view text) {
-  const std::string plain(without_port(text));
+  const std::string plain(without_brackets(text));
   Address out;
   in_addr v4{};
   in6_addr v6{};
@@ -52,6 +48,8 @@ std::optional<Address> parse_address(std::string_view text) {
   }
   return out;
 }
+
+}  // namespace
 
 std::optional<Network> parse_network(std::string_view text) {
   const std::size_t slash = text.find('/');
@@ -82,12 +80,12 @@ std::string client_address(const Engine& engine, const Address& peer,
   Address client = peer;
   if (!engine.trusts(peer)) return host_string(client);
   for (std::size_t i = headers.size(); i-- > 0;) {
-    if (!same_name(headers[i].name, "X-Forwarded-For")) continue;
+    if (!http::equals_nocase(headers[i].name, "X-Forwarded-For")) continue;
     std::string_view list = headers[i].value;
     while (!list.empty()) {
       const std::size_t comma = list.rfind(',');
       const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      const auto entry = parse_address(trim(list.substr(begin)));
+      const auto entry = parse_address(without_port(http::trim_ows(list.substr(begin))));
       if (!entry) return host_string(client);
       client = *entry;
       if (!engine.trusts(client)) return host_string(client);

@@ -18,8 +18,8 @@ struct Network {
   bool contains(const Address& address) const;
 };
 
-/// nullopt when `text` is no address (without port; brackets allowed).
-std::optional<Address> parse_address(std::string_view text);
+/// "10.0.0.0/8", "fd00::/8" or one address; IPv6 may stand in brackets, a port may not. nullopt for
+/// anything else.
 std::optional<Network> parse_network(std::string_view text);
 
 /// The client's address as text: the peer's, or, when the peer is a proxy that `engine` trusts, the

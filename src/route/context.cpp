@@ -12,6 +12,7 @@
 #include "finack/http/cookie.h"
 #include "finack/http/form.h"
 #include "finack/http/uri.h"
+#include "http/ascii.h"
 #include "route/client_address.h"
 #include "route/request_state.h"
 
@@ -74,7 +75,7 @@ std::string_view Context::header(std::string_view name) const { return request()
 
 std::optional<std::string_view> Context::cookie(std::string_view name) const {
   for (const http::Header& field : request().headers) {
-    if (!same_name(field.name, "Cookie")) continue;
+    if (!http::equals_nocase(field.name, "Cookie")) continue;
     if (auto found = http::CookieView(field.value).get(name)) return found;
   }
   return std::nullopt;

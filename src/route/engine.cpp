@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/stderr_line.h"
+#include "http/field_text.h"
 #include "route/client_address.h"
 #include "route/request_state.h"
 
@@ -22,15 +23,6 @@ http::Method method_of(std::string_view text) {
     if (http::name(static_cast<http::Method>(i)) == text) return static_cast<http::Method>(i);
   }
   return http::Method::other;
-}
-
-bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (!letter && kMarks.find(c) == std::string_view::npos) return false;
-  }
-  return !text.empty();
 }
 
 void fill(Route& route, const HandlerList& middleware, const HandlerList& handlers) {
@@ -218,7 +210,7 @@ void Engine::handle(http::Exchange& exchange) {
 
 void Engine::add_route(std::string_view method, std::string_view pattern,
                        const HandlerList& middleware, const HandlerList& handlers) {
-  if (!is_token(method)) {
+  if (!http::is_token(method)) {
     throw RouteConflict(fmt::format("route '{}': '{}' is no method", pattern, method));
   }
   Route route;

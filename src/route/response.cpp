@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "http/ascii.h"
+
 namespace finack::route {
 
 namespace {
@@ -19,14 +21,7 @@ void clear_buffer(std::string& buffer) {
   }
 }
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
 }  // namespace
-
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [](char x, char y) { return lower(x) == lower(y); });
-}
 
 std::string_view type_of(std::string_view file_name) {
   using Row = std::pair<std::string_view, std::string_view>;
@@ -58,7 +53,7 @@ std::string_view type_of(std::string_view file_name) {
   if (dot != std::string_view::npos) {
     const std::string_view ending = file_name.substr(dot + 1);
     for (const Row& row : kTypes) {
-      if (same_name(row.first, ending)) return row.second;
+      if (http::equals_nocase(row.first, ending)) return row.second;
     }
   }
   return "application/octet-stream";
@@ -114,7 +109,7 @@ void Response::set_stream(int status, std::string_view content_type, std::uint64
 void Response::drop_body() { begin(facts_.status, Body::none, {}); }
 
 void Response::set_header(std::string_view name, std::string_view value) {
-  if (same_name(name, "content-type")) {
+  if (http::equals_nocase(name, "content-type")) {
     type_ = keep(value);
   } else {
     set_kept_header(keep(name), value.empty() ? value : keep(value));
@@ -122,7 +117,8 @@ void Response::set_header(std::string_view name, std::string_view value) {
 }
 
 void Response::remove_header(std::string_view name) {
-  std::erase_if(headers_, [name](const http::Header& h) { return same_name(h.name, name); });
+  std::erase_if(headers_,
+                [name](const http::Header& h) { return http::equals_nocase(h.name, name); });
 }
 
 bool Response::send_other(http::Exchange& exchange, std::string_view exception) {

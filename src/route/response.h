@@ -12,8 +12,9 @@
 namespace finack::route {
 
 /// The answer while the chain runs: status, header fields and body, kept until it is sent.
-/// Everything but a view() body is copied into buffers whose capacity is kept for the next request.
-/// A content type lives until the answer is sent: static text, or what keep() made of it.
+/// Copied bodies and header fields lie in buffers whose capacity is kept for the next request. Not
+/// copied, so to live until the answer is sent: a view, a content type and a kept header (static
+/// text, or what keep() made of it). An owned body and a file are taken over.
 class Response {
  public:
   enum class Body : std::uint8_t { none, view, buffered, owned, file };
@@ -138,8 +139,6 @@ class Response {
   ByteArena arena_;
 };
 
-/// Compares header names without case.
-bool same_name(std::string_view a, std::string_view b);
 /// A media type from a file name's ending; application/octet-stream when it says nothing.
 std::string_view type_of(std::string_view file_name);
 

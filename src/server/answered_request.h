@@ -38,6 +38,10 @@ struct AnsweredRequest {
     std::string request_id;
   };
   std::unique_ptr<Details> details;
+  Details& with_details() {
+    if (!details) details = std::make_unique<Details>();
+    return *details;
+  }
 };
 
 }  // namespace finack::server

@@ -1,5 +1,7 @@
 #include "server/connection.h"
 
+#include <cerrno>
+
 #include "server/http1_exchange.h"
 #include "server/worker.h"
 
@@ -95,7 +97,7 @@ void Connection::flush() {
   while (!outbox.empty()) {
     if (outbox.sent() >= turn_ends) return active_->flush_soon();  // others want their turn
     const bool last = active_->close().wanted && !active_->busy();
-    iovec parts[8];
+    iovec parts[ByteStream::kMaxParts];
     std::size_t count = 1;
     SendResult result;
     std::size_t offered = 0;
@@ -113,6 +115,7 @@ void Connection::flush() {
     }
     if (result.kind == SendResult::Kind::pending) {
       send_pending_ = true;
+      if (active_->responding()) enter(Phase::response);
       active_->sending().start(worker().loop().now());
       return rearm();
     }
@@ -133,7 +136,7 @@ bool Connection::took(const SendResult& result, bool from_file) {
   if (from_file && result.end.error != 0) {  // the file is shorter than promised, or unreadable
     outbox.drop();
     blocked_ = false;
-    active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
+    cut_file(result.end.error);
     return true;
   }
   bytes_out_ += result.bytes;
@@ -147,6 +150,17 @@ bool Connection::took(const SendResult& result, bool from_file) {
   return true;
 }
 
+/// The file that is being sent ended early (ENODATA), or could not be read. Out of line, so that
+/// the usual send saves no registers for it.
+[[gnu::cold, gnu::noinline]] void Connection::cut_file(int error) {
+  if (error == ENODATA)
+    return active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
+  record::Evidence evidence;
+  evidence.error = error;
+  evidence.resource = resource_of(Cause::resource_disk);
+  active_->cut({EndedBy::local, How::fin, Phase::response, Cause::resource_disk}, &evidence);
+}
+
 void Connection::on_sent(SendResult result) {
   send_pending_ = false;
   if (over_ || active_ == nullptr) return;
@@ -157,7 +171,7 @@ void Connection::on_sent(SendResult result) {
 void Connection::on_writable() {
   blocked_ = false;
   if (over_) return;
-  if (closing_ != nullptr && closing_->since != Instant{}) return check_close();
+  if (closing_ != nullptr) return check_close();
   flush();
 }
 
@@ -204,28 +218,35 @@ Facts Connection::facts(std::size_t unacked) const {
   return facts;
 }
 
+/// What an end of the stream means for this connection as it stands.
+std::optional<Verdict> Connection::judge_end(EndKind kind, std::size_t unacked) const {
+  Phase phase = phase_;
+  Facts known = facts(unacked);
+  // Behind a pause the kernel may hold the rest of the body: whoever reads it will see (read_body).
+  // Broken framing is refused, not cut.
+  if (kind == EndKind::fin && (paused_ || (active_ != nullptr && active_->body_broken())))
+    known &= ~Facts{kBodyOpen};
+  if (phase == Phase::handling && (known & kBodyOpen) != 0 && active_->not_started())
+    phase = Phase::body;  // the rest of the body is what we would wait for next
+  // The kernel was asked to take a response, and has taken no byte of it.
+  if (phase == Phase::response && active_->first_response_byte() == Instant{})
+    phase = Phase::handling;
+  return judge(kind, phase, known);
+}
+
 void Connection::on_end(StreamEnd end_) {
   if (over_) return;
   recorder_.note_end(end_.kind, worker().loop().now());
   if (end_.kind == EndKind::fin) {
     if (peer_fin_) return;
-    if (closing_ != nullptr && closing_->since != Instant{}) {
+    if (closing_ != nullptr) {
       peer_fin_ = true;
       return check_close();
     }
   }
   const std::size_t unacked = stream_.unacknowledged();
-  Phase phase = phase_;
-  Facts known = facts(unacked);
-  // Behind a pause the kernel may hold the rest of the body: whoever reads it will see (read_body).
-  // Broken framing is refused, not cut.
-  if (end_.kind == EndKind::fin && (paused_ || (active_ != nullptr && active_->body_broken())))
-    known &= ~Facts{kBodyOpen};
-  if (phase == Phase::handling && (known & kBodyOpen) != 0 && active_->not_started())
-    phase = Phase::body;  // the rest of the body is what we would wait for next
+  const std::optional<Verdict> verdict = judge_end(end_.kind, unacked);
   if (end_.kind == EndKind::fin) peer_fin_ = true;
-
-  const std::optional<Verdict> verdict = judge(end_.kind, phase, known);
   record::Evidence evidence;
   evidence.error = end_.kind == EndKind::fin || end_.kind == EndKind::rst ? 0 : end_.error;
   if (verdict) evidence.resource = resource_of(verdict->cause);

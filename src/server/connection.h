@@ -19,12 +19,14 @@ struct RequestTimes;
 /// The procedure of closing: the ending that stands unless something worse comes before the last
 /// acknowledgement, and how far the procedure is.
 struct Closing {
+  static constexpr std::size_t kUnread = ~std::size_t{0};
   record::Ending ending;
-  Instant since{};          ///< When our FIN was sent.
-  Instant progress_at{};    ///< When the client last acknowledged something.
-  std::size_t unacked = 0;  ///< As last read.
-  Nanos poll{0};            ///< How soon to look again, once only the acknowledgement is missing.
-  bool acked = false;       ///< Everything was acknowledged.
+  Instant since{};        ///< When our FIN was sent.
+  Instant progress_at{};  ///< When the client last acknowledged something.
+  /// As last read; kUnread: not yet since our FIN, so that the first look is no progress.
+  std::size_t unacked = 0;
+  Nanos poll{0};       ///< How soon to look again, once only the acknowledgement is missing.
+  bool acked = false;  ///< Everything was acknowledged.
   std::uint64_t discarded = 0;  ///< Bytes the client sent after our FIN.
 };
 
@@ -71,6 +73,9 @@ class Connection final : public StreamObserver, public net::Timer {
   bool input_over() const { return peer_fin_ && !paused_ && !stream_.readable(); }
   bool past_lifetime() const;
   StreamEnd peek_end() const { return stream_.peek_end(); }
+  std::optional<Verdict> judge_end(EndKind kind) const {
+    return judge_end(kind, stream_.unacknowledged());
+  }
   record::ConnectionId id() const;
   const Address& peer() const { return peer_; }
   Address local() const;
@@ -79,7 +84,7 @@ class Connection final : public StreamObserver, public net::Timer {
   /// An idle or fresh connection begins to close for `cause` (operator.shutdown,
   /// policy.idle_evicted); a busy one closes after its response. True if it was idle.
   bool retire(record::Cause cause);
-  /// Ends it at once (timeout.drain, operator.shutdown_forced, operator.killed).
+  /// Ends it at once (timeout.drain, operator.shutdown_forced).
   /// False if its close was already agreed and nothing was lost.
   bool cut(record::Cause cause);
   bool closing() const { return closing_ != nullptr; }
@@ -106,11 +111,14 @@ class Connection final : public StreamObserver, public net::Timer {
   Due next_due() const;
   void add_busy_dues(Due& due) const;
   void fire(record::TimerKind timer);
+  bool really_due(record::TimerKind timer);
+  record::Evidence note_fired(record::TimerKind timer);
   void fire_idle(record::TimerKind timer);
   void fire_closing();
 
   void half_closed();
   Facts facts(std::size_t unacked) const;
+  std::optional<Verdict> judge_end(EndKind kind, std::size_t unacked) const;
   void begin_close(const Verdict& verdict, const record::Evidence& evidence);
   record::Delivered delivered(std::size_t undelivered) const;
   void check_close();
@@ -121,6 +129,7 @@ class Connection final : public StreamObserver, public net::Timer {
   record::Ending make_ending(const Verdict& verdict, const record::Evidence& evidence) const;
   void write_record(record::ConnectionRecord& record);
   bool took(const SendResult& result, bool from_file);
+  void cut_file(int error);
   void discard(Buffer chunk);
 
   Http1Exchange* active_ = nullptr;

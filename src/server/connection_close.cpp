@@ -90,7 +90,7 @@ void Connection::begin_close(const Verdict& verdict, const record::Evidence& evi
     closing_->acked = closing_->unacked == 0;
     if (closing_->acked) return finalize(closing_->ending, false, 0);
   } else {
-    closing_->unacked = ~std::size_t{0};
+    closing_->unacked = Closing::kUnread;
   }
   if (paused_) update_reading();
   rearm();
@@ -111,7 +111,7 @@ void Connection::fire_closing() {
   const Instant now = worker().loop().now();
   const std::size_t unacked = stream_.unacknowledged();
   if (unacked < closing_->unacked) closing_->progress_at = now;
-  if (closing_->unacked == ~std::size_t{0}) closing_->progress_at = closing_->since;
+  if (closing_->unacked == Closing::kUnread) closing_->progress_at = closing_->since;
   closing_->unacked = unacked;
   closing_->acked = unacked == 0;
   closing_->poll = std::min<Nanos>(closing_->poll * 2, std::chrono::milliseconds(200));
@@ -125,11 +125,9 @@ void Connection::fire_closing() {
   }
   if (timeouts.flush == Nanos{0} || now < closing_->progress_at + timeouts.flush) return rearm();
 
-  worker().ledger().counters().timer_fired(record::TimerKind::flush);
-  recorder_.note_timer(record::TimerKind::flush, now);
+  record::Evidence evidence = note_fired(record::TimerKind::flush);
   const bool gone = peer_gone(stream_.tcp_facts());
   Verdict late = judge(record::TimerKind::flush, Phase::flush, gone);
-  record::Evidence evidence = timer_evidence(record::TimerKind::flush);
   if (gone) evidence.found_by = record::FoundBy::flush;
   if (ending.cause == Cause::policy_half_close_cancelled) {
     evidence.certainty = record::Certainty::inferred;
@@ -143,11 +141,7 @@ void Connection::fire_closing() {
 record::Ending Connection::make_ending(const Verdict& verdict,
                                        const record::Evidence& evidence) const {
   record::Ending ending;
-  ending.ended_by = verdict.ended_by;
-  ending.how = verdict.how;
-  ending.phase = verdict.phase;
-  ending.cause = verdict.cause;
-  ending.severity = record::info(verdict.cause).severity;
+  apply(verdict, ending);
   ending.evidence = evidence;
   ending.evidence.request = requests_;
   if (verdict.phase == Phase::idle) {
@@ -252,7 +246,7 @@ bool Connection::retire(Cause cause) {
     begin_close(verdict, {});
     return true;
   }
-  if (active_ != nullptr) active_->want_close({EndedBy::local, How::fin, phase_, cause});
+  if (active_ != nullptr) active_->want_close(verdict);
   return false;
 }
 

@@ -55,6 +55,13 @@ Setting setting_of(TimerKind timer, const Settings& settings) {
   return {"", Nanos{0}};
 }
 
+/// Takes the wait `timer` into account, when it is on, and started.
+void consider(TimerKind timer, Instant since, Nanos limit, TimerKind& best, Instant& at) {
+  if (limit == Nanos{0} || since == Instant{} || since + limit >= at) return;
+  best = timer;
+  at = since + limit;
+}
+
 }  // namespace
 
 record::Evidence Connection::timer_evidence(TimerKind timer) const {
@@ -67,16 +74,12 @@ record::Evidence Connection::timer_evidence(TimerKind timer) const {
   return evidence;
 }
 
-namespace {
-
-/// Takes the wait `timer` into account, when it is on, and started.
-void consider(TimerKind timer, Instant since, Nanos limit, TimerKind& best, Instant& at) {
-  if (limit == Nanos{0} || since == Instant{} || since + limit >= at) return;
-  best = timer;
-  at = since + limit;
+/// Counts the timer that fired and names it as the evidence.
+record::Evidence Connection::note_fired(TimerKind timer) {
+  worker().ledger().counters().timer_fired(timer);
+  recorder_.note_timer(timer, worker().loop().now());
+  return timer_evidence(timer);
 }
-
-}  // namespace
 
 Connection::Due Connection::next_due() const {
   const Timeouts& t = worker().settings().timeouts;
@@ -148,42 +151,48 @@ void Connection::on_timer() {
 }
 
 void Connection::fire(TimerKind timer) {
-  const Instant now = worker().loop().now();
-  bool gone = false;
   if (phase_ == Phase::idle || phase_ == Phase::fresh) return fire_idle(timer);
-  RequestTimes& times = active_->times();
-  if (timer == TimerKind::min_rate) {
-    const auto wanted = worker().settings().limits.min_rate * 5;
-    const std::uint64_t got = bytes_in_ - times.rate_bytes;
-    times.rate_since = now;
-    times.rate_bytes = bytes_in_;
-    if (got >= wanted) return rearm();
-  }
-  if (timer == TimerKind::body_total && !active_->body_open()) {  // here, though not yet read
-    times.head_done = {};
-    return rearm();
-  }
-  if (timer == TimerKind::response_stall) {
-    SendWatch& watch = active_->sending();
-    const std::size_t unacked = stream_.unacknowledged();
-    if (!watch.noted) {
-      watch.noted = true;
-      watch.unacked = unacked;
-      return rearm();
-    }
-    if (unacked < watch.unacked) {
-      watch.start(now);
-      return rearm();
-    }
-  }
-  if (timer == TimerKind::response_stall || timer == TimerKind::response_total)
-    gone = peer_gone(stream_.tcp_facts());
-  worker().ledger().counters().timer_fired(timer);
-  recorder_.note_timer(timer, worker().loop().now());
-  record::Evidence evidence = timer_evidence(timer);
+  if (!really_due(timer)) return rearm();
+  const bool gone = (timer == TimerKind::response_stall || timer == TimerKind::response_total) &&
+                    peer_gone(stream_.tcp_facts());
+  record::Evidence evidence = note_fired(timer);
   if (gone) evidence.found_by = record::FoundBy::response_stall;
   active_->note_body_progress(evidence);
   end(judge(timer, phase_, gone), evidence);
+}
+
+/// Some waits are looked into only when their time is up. False: this one goes on.
+bool Connection::really_due(TimerKind timer) {
+  const Instant now = worker().loop().now();
+  RequestTimes& times = active_->times();
+  switch (timer) {
+    case TimerKind::min_rate: {
+      const std::uint64_t wanted =
+          worker().settings().limits.min_rate * (kRateWindow / std::chrono::seconds(1));
+      const std::uint64_t got = bytes_in_ - times.rate_bytes;
+      times.rate_since = now;
+      times.rate_bytes = bytes_in_;
+      return got < wanted;
+    }
+    case TimerKind::body_total:
+      if (active_->body_open()) return true;
+      times.head_done = {};  // here, though not yet read
+      return false;
+    case TimerKind::response_stall: {
+      SendWatch& watch = active_->sending();
+      const std::size_t unacked = stream_.unacknowledged();
+      if (!watch.noted) {
+        watch.noted = true;
+        watch.unacked = unacked;
+        return false;
+      }
+      if (unacked >= watch.unacked) return true;
+      watch.start(now);
+      return false;
+    }
+    default:
+      return true;
+  }
 }
 
 /// No request is there. What the kernel has received meanwhile wins; a response that was never
@@ -193,9 +202,7 @@ void Connection::fire_idle(TimerKind timer) {
     worker().loop().timers().arm(*this, worker().loop().now() + net::TimerWheel::kTick);
     return;
   }
-  worker().ledger().counters().timer_fired(timer);
-  recorder_.note_timer(timer, worker().loop().now());
-  record::Evidence evidence = timer_evidence(timer);
+  record::Evidence evidence = note_fired(timer);
   const bool gone =
       phase_ == Phase::idle && stream_.unacknowledged() > 0 && peer_gone(stream_.tcp_facts());
   if (gone) evidence.found_by = record::FoundBy::flush;

@@ -53,6 +53,10 @@ void Http1Exchange::clear() {
   outbox_.reset();
   if (!answered_.empty()) answered_.clear();
   if (!handed_.empty()) handed_.clear();
+  drop_callbacks();
+}
+
+inline void Http1Exchange::drop_callbacks() {
   if (body_ready_) body_ready_ = nullptr;
   if (write_ready_) write_ready_ = nullptr;
   if (sleep_done_) sleep_done_ = nullptr;
@@ -122,7 +126,7 @@ void Http1Exchange::end_cut_request() {
   r_.body = Body::cut;
   r_.stage = Stage::answered;
   override_close(verdict);
-  keep_close_evidence();
+  keep_close_evidence(evidence_);
   flush_ = true;
 }
 
@@ -161,10 +165,7 @@ void Http1Exchange::let_go() {
 }
 
 void Http1Exchange::release() {
-  if (body_ready_) body_ready_ = nullptr;
-  if (write_ready_) write_ready_ = nullptr;
-  if (sleep_done_) sleep_done_ = nullptr;
-  if (sleep_timer_.armed()) worker_.loop().timers().disarm(sleep_timer_);
+  drop_callbacks();
   if (connection_ == nullptr) return end_orphan();
   consume_returned();
   if (close_.wanted) {
@@ -200,12 +201,15 @@ void Http1Exchange::on_client_fin() {
     case HalfClose::probe:
       if (r_.probed || head_.minor == 0) return;
       r_.probed = true;
-      outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
-      flush_ = true;
-      return schedule();
+      return say_continue();
     case HalfClose::cancel:
       return stop_handler({EndedBy::peer, How::fin, Phase::handling, Cause::client_left_unproved});
   }
+}
+
+void Http1Exchange::say_continue() {
+  outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
+  flush_soon();
 }
 
 void Http1Exchange::stop_handler(const Verdict& verdict) {
@@ -281,11 +285,39 @@ std::stop_token Http1Exchange::stop_token() {
   return stop_->get_token();
 }
 
+/// What ends the request ends the connection, at the end of the turn.
+void Http1Exchange::end_here(const Verdict& verdict, const record::Evidence& evidence) {
+  evidence_ = evidence;
+  r_.has_evidence = true;
+  r_.verdict = verdict;
+  override_close(verdict);
+  keep_close_evidence(evidence);
+  cut_ = true;
+  schedule();
+}
+
+/// The handler asks the kernel itself, and may learn of the end before the loop does.
 http::Departure Http1Exchange::left() {
   if (departure_ || connection_ == nullptr) return departure_;
   const StreamEnd end = connection_->peek_end();
   if (end.kind == EndKind::none || end.kind == EndKind::fin) return {};
-  return {Cause::client_left_waiting, How::rst, worker_.loop().precise_now()};
+  // What had been decided before stands.
+  const std::optional<Verdict> verdict = connection_->judge_end(end.kind);
+  if (verdict) {
+    record::Evidence evidence;
+    if (end.kind != EndKind::rst) evidence.error = end.error;
+    if (body_open()) {
+      note_body_progress(evidence);
+      r_.body = Body::cut;  // no answer is owed to half a request
+    }
+    if (r_.response == Response::started) r_.response = Response::broken;
+    end_here(*verdict, evidence);
+  } else {
+    cut_ = true;
+    schedule();
+  }
+  departure_ = {close_.verdict.cause, close_.verdict.how, worker_.loop().precise_now()};
+  return departure_;
 }
 
 void Http1Exchange::set_route(const http::RouteLabel& route) {

@@ -48,7 +48,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   /// Answers `status` with Connection: close, if no response has started. False: one had.
   bool answer_error(int status, const Verdict& verdict, const record::Evidence& evidence);
   /// Stops the response where it stands; what is queued is still sent, then the connection closes.
-  void cut(const Verdict& verdict);
+  /// `evidence`: its own; nullptr: what is known already.
+  void cut(const Verdict& verdict, const record::Evidence* evidence = nullptr);
   void want_close(const Verdict& verdict);
   void note_body_progress(record::Evidence& evidence) const;
   /// What ended the wait for the last acknowledgement, for the requests that still wait for it.
@@ -158,7 +159,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void frame_body();
   void refuse(http::Reject reject);
   void cut_refused(Verdict verdict, const record::Evidence& evidence);
-  bool skip_body();
+  void skip_body();
   bool another_request_waits() const;
   /// What the inbox holds of the request's body: is the end missing, and how much comes behind it?
   struct Ahead {
@@ -177,6 +178,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void end_cut_request();
   void run_handler();
   void wake(Callback& callback);
+  void end_here(const Verdict& verdict, const record::Evidence& evidence);
   void stop_handler(const Verdict& verdict);
   void wake_all();
   void let_go();
@@ -197,13 +199,14 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   Room put_other_head(const http::ResponseHead& head, std::uint64_t length, std::size_t more);
   void decide_close(const http::ResponseHead& head, bool whole);
   void note_early_reply();
+  void say_continue();
   void end_lifetime();
   void end_stream();
   void finish_response();
   void misuse();
   void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);
-  void keep_close_evidence();
+  void keep_close_evidence(const record::Evidence& evidence);
   bool writer_may_go_on() const;
   // Records.
   void file_answer();
@@ -218,6 +221,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   record::Ending own_ending(const record::Ending& ending, std::uint64_t acked_to) const;
   void describe(AnsweredRequest& request);
   void reset_request();
+  void drop_callbacks();
 
   Worker& worker_;
   Connection* connection_ = nullptr;

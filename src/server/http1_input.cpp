@@ -118,7 +118,9 @@ void Http1Exchange::frame_body() {
 /// A rule was broken: one reason, one status, one cause. The reply goes out, what still comes is
 /// discarded, and the connection closes.
 void Http1Exchange::refuse(http::Reject reject) {
-  const Phase phase = r_.stage == Stage::handling ? Phase::body : connection_->phase();
+  const Phase phase = r_.response == Response::started ? Phase::response
+                      : r_.stage == Stage::handling    ? Phase::body
+                                                       : connection_->phase();
   const Verdict verdict{EndedBy::local, How::reply, phase, http::cause(reject)};
   record::Evidence evidence;
   evidence.reason = http::name(reject).data();
@@ -134,10 +136,7 @@ void Http1Exchange::refuse(http::Reject reject) {
 /// A response is under way, so no reply says what was wrong: the client sees it cut.
 void Http1Exchange::cut_refused(Verdict verdict, const record::Evidence& evidence) {
   verdict.how = How::fin;  // only chunks break this late, and HTTP/1.0 has none
-  evidence_ = evidence;
-  r_.has_evidence = true;
-  cut(verdict);
-  keep_close_evidence();
+  cut(verdict, &evidence);
 }
 
 void Http1Exchange::note_body_progress(record::Evidence& evidence) const {
@@ -198,14 +197,12 @@ void Http1Exchange::consume_returned() {
 }
 
 /// What the handler did not read of the body is skipped, when it is here.
-bool Http1Exchange::skip_body() {
+void Http1Exchange::skip_body() {
   while (r_.body == Body::length || r_.body == Body::chunked) {
     const http::BodyRead read = r_.body == Body::length ? read_length() : read_chunked();
     consume_returned();
-    if (read.kind == http::BodyRead::Kind::wait || read.kind == http::BodyRead::Kind::cut)
-      return false;
+    if (read.kind == http::BodyRead::Kind::wait || read.kind == http::BodyRead::Kind::cut) return;
   }
-  return true;
 }
 
 http::BodyRead Http1Exchange::read_body() {
@@ -219,9 +216,7 @@ http::BodyRead Http1Exchange::read_body() {
   if (connection_->input_over()) return cut_body();
   if (head_.expect_continue && !r_.continued && r_.response == Response::none) {
     r_.continued = true;
-    outbox_.append("HTTP/1.1 100 Continue\r\n\r\n");
-    flush_ = true;
-    schedule();
+    say_continue();
   }
   if (!r_.waits_for_body) {
     r_.waits_for_body = true;
@@ -236,15 +231,11 @@ http::BodyRead Http1Exchange::read_body() {
 /// The client finished before the body's framed end, which shows only now that all was read.
 http::BodyRead Http1Exchange::cut_body() {
   const Verdict verdict{EndedBy::peer, How::fin, Phase::body, Cause::client_body_truncated};
-  note_body_progress(evidence_);
-  r_.has_evidence = true;
-  r_.verdict = verdict;
+  record::Evidence evidence = evidence_;
+  note_body_progress(evidence);
+  end_here(verdict, evidence);
   r_.body = Body::cut;
   departure_ = {verdict.cause, verdict.how, worker_.loop().now()};
-  override_close(verdict);
-  keep_close_evidence();
-  cut_ = true;
-  schedule();
   return {http::BodyRead::Kind::cut, {}};
 }
 

@@ -19,14 +19,6 @@ constexpr Verdict kCompleted{EndedBy::local, How::none, Phase::flush, Cause::ok_
 
 constexpr std::size_t kHandedKept = 64;
 
-void apply(const Verdict& verdict, record::Ending& ending) {
-  ending.ended_by = verdict.ended_by;
-  ending.how = verdict.how;
-  ending.phase = verdict.phase;
-  ending.cause = verdict.cause;
-  ending.severity = record::info(verdict.cause).severity;
-}
-
 }  // namespace
 
 void Http1Exchange::set_late(const Verdict& verdict, const record::Evidence& evidence) {

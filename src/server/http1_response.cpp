@@ -20,6 +20,14 @@ namespace {
 
 constexpr std::size_t kInlineBody = 8 * 1024;  ///< Bodies up to this are copied behind their head.
 
+/// Of an error of our own: its body is the reason phrase.
+ResponseHead error_head(int status) {
+  ResponseHead head;
+  head.status = status;
+  head.content_type = "text/plain; charset=utf-8";
+  return head;
+}
+
 }  // namespace
 
 void Http1Exchange::want_close(const Verdict& verdict) {
@@ -56,8 +64,7 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
 /// The connection's budget is spent: it closes behind this response.
 void Http1Exchange::end_lifetime() {
   override_close({EndedBy::local, How::timeout, connection_->phase(), Cause::timeout_lifetime});
-  close_evidence_ = connection_->timer_evidence(record::TimerKind::lifetime);
-  close_.has_evidence = true;
+  keep_close_evidence(connection_->timer_evidence(record::TimerKind::lifetime));
 }
 
 /// Answered before the request's body ended: the rest is discarded and the connection closes.
@@ -68,11 +75,11 @@ void Http1Exchange::note_early_reply() {
   note_body_progress(evidence_);
   r_.has_evidence = true;
   want_close(verdict);
-  keep_close_evidence();
+  keep_close_evidence(evidence_);
 }
 
-void Http1Exchange::keep_close_evidence() {
-  close_evidence_ = evidence_;
+void Http1Exchange::keep_close_evidence(const record::Evidence& evidence) {
+  close_evidence_ = evidence;
   close_.has_evidence = true;
 }
 
@@ -278,10 +285,7 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
       evidence_ = connection_->timer_evidence(record::TimerKind::handler);
       r_.has_evidence = true;
     }
-    ResponseHead head;
-    head.status = status;
-    head.content_type = "text/plain; charset=utf-8";
-    respond(head, http::reason_phrase(status));
+    respond(error_head(status), http::reason_phrase(status));
     return;
   }
   if (r_.response == Response::started) {
@@ -324,15 +328,19 @@ void Http1Exchange::misuse() {
     cut({EndedBy::local, how, Phase::response, Cause::app_body_short});
 }
 
-void Http1Exchange::cut(const Verdict& verdict) {
+void Http1Exchange::cut(const Verdict& verdict, const record::Evidence* evidence) {
   if (r_.stage == Stage::head && !answered_.empty()) {
     answered_.back().verdict = verdict;
     answered_.back().cut = true;
+    if (evidence != nullptr) answered_.back().with_details().evidence = *evidence;
   } else {
     if (!r_.verdict) r_.verdict = verdict;
     r_.response = Response::broken;
+    if (evidence != nullptr) evidence_ = *evidence;
+    r_.has_evidence |= evidence != nullptr;
   }
   override_close(verdict);
+  if (evidence != nullptr) keep_close_evidence(*evidence);
   close_.must_reset = r_.out == Out::until_close;
   flush_ = true;
   schedule();
@@ -354,15 +362,12 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
   override_close(verdict.cause == Cause::timeout_handler
                      ? Verdict{EndedBy::local, How::fin, Phase::flush, Cause::ok_completed}
                      : verdict);
-  keep_close_evidence();
+  keep_close_evidence(evidence_);
   // A cause that holds only when everything arrives is still open.
   close_.decided = !overridable(close_.verdict.cause);
   close_.discard = true;
-  ResponseHead head;
-  head.status = status;
-  head.content_type = "text/plain; charset=utf-8";
   const std::string_view text = http::reason_phrase(status);
-  if (!begin_response(head, true, text.size(), text)) return false;
+  if (!begin_response(error_head(status), true, text.size(), text)) return false;
   r_.response = Response::finished;
   describe(answered_.emplace_back());
   inbox_.hold_front();  // the record still points into it

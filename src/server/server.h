@@ -27,6 +27,8 @@ class Server {
     net::Backend backend = net::Backend::automatic;
     record::Purpose purpose = record::Purpose::traffic;
     record::RecordRequests record_requests = record::RecordRequests::abnormal;
+    /// With RecordRequests::sampled: of the normal requests every Nth is recorded, of the
+    /// others each. At least 1.
     std::uint32_t record_sample = 1;
     bool recording = true;
     std::size_t ring_bytes = 4 * 1024 * 1024;
@@ -47,7 +49,6 @@ class Server {
   net::Backend backend() const { return backend_; }
   /// Why automatic chose what it chose; "" where nothing had to be explained.
   const std::string& backend_reason() const { return backend_reason_; }
-  const Settings& settings() const { return options_.settings; }
 
   /// Before start(): how many sockets of clients there may be at a time; what is beyond is shed
   /// (resource.descriptors). 0, the default: as many as the system allows.

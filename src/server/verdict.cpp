@@ -20,7 +20,7 @@ constexpr std::uint32_t kOver = ~(bit(EndKind::fin) | bit(EndKind::none));
 constexpr std::uint32_t kServing = bit(Phase::body) | bit(Phase::queue) | bit(Phase::handling) |
                                    bit(Phase::response) | bit(Phase::flush);
 
-enum class At : std::uint8_t { here, handling, response, nothing };
+enum class At : std::uint8_t { here, handling, nothing };
 
 /// One rule: when `ends` and `phases` match, all bits of `need` and none of `forbid` are set. The
 /// first that matches wins. `at` says in which phase the deciding event happened.
@@ -125,14 +125,20 @@ constexpr auto kTimers = std::to_array<TimerRule>({
 
 }  // namespace
 
+void apply(const Verdict& verdict, record::Ending& ending) {
+  ending.ended_by = verdict.ended_by;
+  ending.how = verdict.how;
+  ending.phase = verdict.phase;
+  ending.cause = verdict.cause;
+  ending.severity = record::info(verdict.cause).severity;
+}
+
 std::optional<Verdict> judge(EndKind end, Phase phase, Facts facts) {
   for (const Rule& rule : kRules) {
     if ((rule.ends & bit(end)) == 0 || (rule.phases & bit(phase)) == 0) continue;
     if ((facts & rule.need) != rule.need || (facts & rule.forbid) != 0) continue;
     if (rule.at == At::nothing) return std::nullopt;
-    const Phase at = rule.at == At::handling   ? Phase::handling
-                     : rule.at == At::response ? Phase::response
-                                               : phase;
+    const Phase at = rule.at == At::handling ? Phase::handling : phase;
     return Verdict{rule.ended_by, rule.how, at, rule.cause};
   }
   return std::nullopt;
@@ -154,6 +160,7 @@ Verdict judge_shed(int error) {
 const char* resource_of(Cause cause) {
   return cause == Cause::resource_descriptors ? "descriptors"
          : cause == Cause::resource_memory    ? "memory"
+         : cause == Cause::resource_disk      ? "disk"
                                               : nullptr;
 }
 

@@ -29,6 +29,9 @@ struct Verdict {
   record::Cause cause;
 };
 
+/// Writes the verdict into `ending`, with the severity that belongs to its cause; the rest stays.
+void apply(const Verdict& verdict, record::Ending& ending);
+
 /// The precedence rules of docs/endings.md ("which cause wins") for what the stream reports.
 /// nullopt: it decides nothing (a half-close to look into, an agreed close, or evidence for an
 /// earlier verdict).

@@ -42,13 +42,13 @@ class Worker::Port final : public net::AcceptObserver {
   void on_accept_aborted(int error) override {
     worker_.ledger_.counters().accepts.aborted.add();
     worker_.refused(index_, {},
-                    {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted}, error,
-                    nullptr);
+                    {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted},
+                    {.error = error});
   }
   void on_accept_shed(int error, const Address& peer) override {
     worker_.ledger_.counters().accepts.shed.add();
     worker_.evict_one();  // room for the next one
-    worker_.refused(index_, peer, judge_shed(error), error, nullptr);
+    worker_.refused(index_, peer, judge_shed(error), {.error = error});
   }
   void on_drained() override {
     listener_.reset();
@@ -135,23 +135,27 @@ void Worker::run() {
 // ---- Connections come and go ----
 
 void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
-  const auto turn_away = [&](Cause cause, const char* limit) {
+  const auto turn_away = [&](Cause cause, const record::Evidence& evidence) {
     ledger_.counters().accepts.shed.add();
     net::discard_received(fd.get());  // unread bytes would turn our FIN into a RST
-    refused(listener, peer, {EndedBy::local, How::fin, Phase::accept, cause}, 0, limit);
+    refused(listener, peer, {EndedBy::local, How::fin, Phase::accept, cause}, evidence);
   };
   switch (admission_.admit(peer)) {
     case Admission::Answer::admitted:
       break;
     case Admission::Answer::address_full:
-      return turn_away(Cause::policy_connection_limited, "max-connections-per-address");
+      return turn_away(Cause::policy_connection_limited,
+                       {.setting = "max-connections-per-address",
+                        .setting_value = settings_.limits.connections_per_address});
     case Admission::Answer::no_descriptor:
       evict_one();  // room for the next one
-      return turn_away(Cause::resource_descriptors, nullptr);
+      return turn_away(Cause::resource_descriptors, {});
     case Admission::Answer::full:
       // The evicted connection gives up its place now, though its close takes a while.
       if (!evict_one() || admission_.admit(peer) != Admission::Answer::admitted) {
-        return turn_away(Cause::policy_connection_limited, "max-connections");
+        return turn_away(
+            Cause::policy_connection_limited,
+            {.setting = "max-connections", .setting_value = settings_.limits.connections});
       }
       break;
   }
@@ -162,8 +166,8 @@ void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
 }
 
 /// A connection that is over before it began still opens and closes the books.
-void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& verdict, int error,
-                     const char* limit) {
+void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& verdict,
+                     const record::Evidence& evidence) {
   record::ConnectionEntry entry = ledger_.open_connection();
   record::ConnectionRecord record;
   record.id = {boot_, index_, ++sequence_};
@@ -172,21 +176,9 @@ void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& 
   record.local = sockets_[listener]->local();
   record.peer = peer;
   record.opened = record.ended = wall(loop_->now());
-  record::Ending& ending = record.ending;
-  ending.ended_by = verdict.ended_by;
-  ending.how = verdict.how;
-  ending.phase = verdict.phase;
-  ending.cause = verdict.cause;
-  ending.severity = record::info(verdict.cause).severity;
-  ending.evidence.error = error;
-  if (verdict.cause == Cause::policy_connection_limited) {
-    ending.evidence.setting = limit;
-    ending.evidence.setting_value = limit == std::string_view("max-connections")
-                                        ? settings_.limits.connections
-                                        : settings_.limits.connections_per_address;
-  } else {
-    ending.evidence.resource = resource_of(verdict.cause);
-  }
+  apply(verdict, record.ending);
+  record.ending.evidence = evidence;
+  record.ending.evidence.resource = resource_of(verdict.cause);
   ledger_.finish(std::move(entry), record);
 }
 
@@ -219,11 +211,8 @@ void Worker::gone(Connection* connection) {
 }
 
 Http1Exchange* Worker::lease() {
-  if (spare_.empty()) {
-    ++leased_;
-    return new Http1Exchange(*this);
-  }
   ++leased_;
+  if (spare_.empty()) return new Http1Exchange(*this);
   Http1Exchange* exchange = spare_.back().release();
   spare_.pop_back();
   return exchange;

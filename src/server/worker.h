@@ -24,13 +24,15 @@ namespace finack::server {
 /// run().
 class Worker {
  public:
+  /// What is pointed to outlives the worker; all but `on_open` must be set, `ledger.ring` too.
   struct Options {
-    std::uint32_t index = 0;
-    std::uint32_t boot = 0;
+    std::uint32_t index = 0;  ///< In connection ids; unique in the process.
+    std::uint32_t boot = 0;   ///< In connection ids; one number a process run.
     record::Purpose purpose = record::Purpose::traffic;
     const Settings* settings = nullptr;
     http::Handler* handler = nullptr;
     Admission* admission = nullptr;
+    /// Called for every accepted connection on the worker's thread; nullptr: by nobody.
     const std::function<void(const record::ConnectionId&, const Address&)>* on_open = nullptr;
     record::Ledger::Options ledger;
     net::LoopOptions loop;
@@ -45,7 +47,7 @@ class Worker {
 
   // From any thread.
   /// Stops accepting, retires idle connections, and ends run() when the last one is gone or
-  /// `deadline` has cut them.
+  /// Timeouts::drain has cut them.
   void drain();
   /// Cuts what is left at once.
   void force();
@@ -109,8 +111,8 @@ class Worker {
   class Port;  // one listener and what it reports
   explicit Worker(const Options& options, std::unique_ptr<net::Loop> loop);
   void accepted(std::uint8_t listener, Fd fd, const Address& peer);
-  void refused(std::uint8_t listener, const Address& peer, const Verdict& verdict, int error,
-               const char* limit);
+  void refused(std::uint8_t listener, const Address& peer, const Verdict& verdict,
+               const record::Evidence& evidence);
   void renew_date();
   std::string_view keep_alive_with(std::uint32_t left);
   bool evict_one();

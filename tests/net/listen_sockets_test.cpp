@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -123,8 +124,10 @@ TEST(ListenSockets, UnixPathsAreTakenOverOnlyWhenStale) {
 TEST(ListenSockets, InheritedDescriptors) {
   sockaddr_in address;
   const Fd listener = listen_on_loopback(address);
+  ASSERT_EQ(::fcntl(listener.get(), F_SETFD, 0), 0);
   auto bound = ListenSockets::bind("fd:" + std::to_string(listener.get()), 2, {});
   ASSERT_TRUE(bound) << bound.error().what;
+  EXPECT_NE(::fcntl(listener.get(), F_GETFD) & FD_CLOEXEC, 0) << "a child would inherit it too";
   EXPECT_TRUE(bound->shared());
   EXPECT_TRUE(bound->inherited());
   EXPECT_EQ(bound->local().port, ntohs(address.sin_port));

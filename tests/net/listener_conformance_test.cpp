@@ -85,29 +85,6 @@ TEST_P(ListenerConformance, ABacklogIsTakenInFewTurns) {
   EXPECT_LE(loop->turns() - before, 20u);  // a burst that does not grow would take one each
 }
 
-TEST_P(ListenerConformance, PausedListenersLeaveTheBacklogAlone) {
-  run_for(5ms);
-  listener->pause();
-  run_for(5ms);
-  std::vector<Fd> clients;
-  for (int i = 0; i < 20; ++i) clients.push_back(connect_to(address));
-  run_for(20ms);
-  EXPECT_TRUE(seen.fds.empty());
-  listener->resume();
-  EXPECT_TRUE(run_until([&] { return seen.fds.size() == 20; }));
-}
-
-TEST_P(ListenerConformance, PauseAndResumeAtOnceLosesNothing) {
-  std::vector<Fd> clients;
-  for (int i = 0; i < 50; ++i) {
-    clients.push_back(connect_to(address));
-    listener->pause();
-    listener->resume();
-    loop->run_once(1ms);
-  }
-  EXPECT_TRUE(run_until([&] { return seen.fds.size() == 50; }));
-}
-
 TEST_P(ListenerConformance, DrainingResetsNobodyOfTheBacklog) {
   std::vector<Fd> clients;
   for (int i = 0; i < 200; ++i) {

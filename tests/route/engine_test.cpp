@@ -226,8 +226,10 @@ TEST(Engine, registration_refuses_mistakes) {
   EXPECT_THROW(engine.handle("BAD METHOD", "/x", answer_method), RouteConflict);
   EXPECT_THROW(engine.use(blocking(answer_method)), std::invalid_argument);
   EXPECT_THROW(engine.get("/b", blocking(answer_method), answer_method), std::invalid_argument);
-  const std::string bad[] = {"10.0.0.0/33"};
-  EXPECT_THROW(engine.trust_proxies(bad), std::invalid_argument);
+  for (const std::string bad : {"10.0.0.0/33", "10.0.0.0:80/8", "10.0.0.1:80", "[::1]:80", "[::1"})
+    EXPECT_THROW(engine.trust_proxies({&bad, 1}), std::invalid_argument) << bad;
+  const std::string good[] = {"[::1]", "[fd00::]/8", "10.0.0.0/8"};
+  EXPECT_NO_THROW(engine.trust_proxies(good));
   EXPECT_EQ(engine.routes().size(), 1U);
 }
 

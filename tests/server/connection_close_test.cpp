@@ -39,6 +39,9 @@ class ConnectionCloseTest : public ServerTest {
     settings.client_half_close = mode;
     return settings;
   }
+  std::int64_t live_in(Phase phase) {
+    return rig().counters().live_by_phase[static_cast<std::size_t>(phase)].get();
+  }
   http::Exchange* kept = nullptr;
 };
 FINACK_SERVER_SUITE(ConnectionCloseTest);
@@ -361,6 +364,60 @@ TEST_P(ConnectionCloseTest, a_handler_that_saw_the_reset_itself_does_not_make_it
   EXPECT_EQ(ending().ended_by, EndedBy::peer);
   EXPECT_EQ(request_ending().cause, Cause::client_left_waiting);
   EXPECT_EQ(request_ending().ended_by, EndedBy::peer);
+}
+
+/// What c.left() says is what the connection's own rules say, not always client.left_waiting.
+TEST_P(ConnectionCloseTest, a_handler_that_saw_the_reset_itself_is_told_the_verdict) {
+  Client* left = nullptr;
+  std::optional<Cause> told;
+  SERVE([&](http::Exchange& x) {
+    left->reset();
+    while (!x.left()) std::this_thread::yield();
+    told = x.left().cause;
+    x.abort(*told);
+  });
+  Client& client = rig().connect();
+  left = &client;
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(told, Cause::client_body_truncated);
+  for (const record::Ending& seen : {ending(), request_ending()}) {
+    EXPECT_EQ(seen.cause, Cause::client_body_truncated);
+    EXPECT_EQ(seen.ended_by, EndedBy::peer);
+    EXPECT_EQ(seen.how, How::rst);
+    EXPECT_EQ(seen.delivered, Delivered::nothing_owed);
+  }
+}
+
+/// With more than a few requests in a turn io_uring leaves the sends to the kernel: the handler is
+/// done then, and no connection stands in its phase.
+TEST_P(ConnectionCloseTest, answers_on_their_way_to_the_kernel_are_past_handling) {
+  constexpr std::size_t kClients = 8;
+  std::size_t answered = 0;
+  SERVE([&](http::Exchange& x) {
+    answer(x, "hello");
+    ++answered;
+  });
+  std::vector<Client*> clients;
+  for (std::size_t i = 0; i < kClients; ++i) clients.push_back(&rig().connect());
+  ASSERT_TRUE(rig().until([&] { return rig().worker().live() == kClients; }));
+  for (Client* client : clients) client->send(kGet);
+  while (answered < kClients) {
+    rig().turn();
+    EXPECT_EQ(live_in(Phase::handling), 0);
+  }
+  const std::int64_t pending = live_in(Phase::response);
+  EXPECT_EQ(pending > 0, GetParam() == net::Backend::io_uring);
+  for (Client* client : clients) client->reset();
+  ASSERT_TRUE(rig().ended(kClients));
+  // Of what only the ring held, no byte was with the kernel.
+  std::int64_t waiting = 0;
+  for (const SeenConnection& seen : rig().connections) {
+    EXPECT_EQ(seen.ending.phase, seen.bytes_out == 0 ? Phase::handling : Phase::idle);
+    EXPECT_EQ(seen.ending.how, How::rst);
+    if (seen.ending.cause == Cause::client_left_waiting) ++waiting;
+  }
+  EXPECT_EQ(waiting, pending);
 }
 
 /// A handler that has let go outside of a call is not called again in the same turn.

@@ -303,6 +303,7 @@ TEST_P(Http1ExchangeTest, a_bad_chunk_under_a_started_response_ends_by_fin) {
   for (const record::Ending& ending : {rig().connections[0].ending, rig().requests.at(0).ending}) {
     EXPECT_EQ(ending.cause, Cause::policy_smuggling);
     EXPECT_EQ(ending.how, record::How::fin);
+    EXPECT_EQ(ending.phase, Phase::response);
     EXPECT_STREQ(ending.evidence.reason, "chunk_size_invalid");
     EXPECT_EQ(ending.delivered, record::Delivered::partial);
   }

@@ -299,6 +299,36 @@ TEST_P(Http1ResponseTest, a_file_that_is_shorter_than_promised_is_visibly_cut) {
   EXPECT_EQ(rig().requests[0].ending.cause, Cause::app_body_short);
 }
 
+/// A directory and a pipe open, and cannot be read from an offset.
+TEST_P(Http1ResponseTest, a_file_that_cannot_be_read_is_the_disks_fault) {
+  int pipe[2];
+  ASSERT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
+  const Fd writer(pipe[1]);
+  int files[] = {::open("/", O_RDONLY | O_CLOEXEC | O_DIRECTORY), pipe[0]};
+  std::size_t next = 0;
+  SERVE([&](http::Exchange& x) { EXPECT_TRUE(x.respond_file({}, files[next++], 10, 100)); });
+  while (next < std::size(files)) {
+    Client& client = rig().connect();
+    client.send(kGet);
+    EXPECT_TRUE(rig().until([&] { return client.gone(); })) << "the client waits for the body";
+    EXPECT_TRUE(client.at_end);
+    client.close();
+    ASSERT_TRUE(rig().ended(next));
+  }
+  ASSERT_EQ(rig().requests.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    for (const record::Ending& seen : {rig().connections[i].ending, rig().requests[i].ending}) {
+      EXPECT_EQ(seen.cause, Cause::resource_disk);
+      EXPECT_EQ(seen.ended_by, record::EndedBy::local);
+      EXPECT_EQ(seen.how, How::fin);
+      EXPECT_EQ(seen.phase, Phase::response);
+      EXPECT_STREQ(seen.evidence.resource, "disk");
+      EXPECT_NE(seen.evidence.error, 0);
+      EXPECT_EQ(seen.delivered, Delivered::partial);
+    }
+  }
+}
+
 TEST_P(Http1ResponseTest, fewer_bytes_than_promised_close_the_connection) {
   SERVE([](http::Exchange& x) {
     http::ResponseHead head;

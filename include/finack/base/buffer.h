@@ -16,7 +16,7 @@ struct BufferBlock {
   BufferPool* pool;
   char* data;
   std::uint32_t capacity;
-  std::uint32_t index;  ///< Position in the pool's slab; io_uring's buffer id.
+  std::uint32_t index;  ///< Number in the pool, over all slabs; io_uring's buffer id.
   BufferBlock* next;    ///< Free-list link while the block is not leased.
 };
 
@@ -55,7 +55,6 @@ class Buffer {
   }
   void consume(std::size_t n) { begin_ += static_cast<std::uint32_t>(n); }
   void grow(std::size_t n) { end_ += static_cast<std::uint32_t>(n); }
-  void truncate(std::size_t n) { end_ = begin_ + static_cast<std::uint32_t>(n); }
   /// Empty again, with all of the block's room.
   void rewind() { begin_ = end_ = 0; }
   inline void release();

@@ -92,7 +92,9 @@ class ByteStream {
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
 
-  /// Sends the bytes of `parts` (at most 8). One send at a time: not again before `sent` or
+  /// What send() takes at most in one call.
+  static constexpr std::size_t kMaxParts = 8;
+  /// Sends the bytes of `parts` (at most kMaxParts). One send at a time: not again before `sent` or
   /// on_sent. `more` holds the last segment back for the FIN or for bytes about to follow
   /// (MSG_MORE).
   virtual SendResult send(std::span<const iovec> parts, bool more) = 0;
