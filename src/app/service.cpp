@@ -273,7 +273,7 @@ std::vector<sinks::CounterSource> Service::counter_sources() const {
     if (server == nullptr) return;
     std::uint32_t worker = first;
     for (const record::Counters* counters : server->counters())
-      sources.push_back({counters, worker++, record::Role::server, purpose});
+      sources.push_back({counters, worker++, purpose});
   };
   add(server_.get(), 0, record::Purpose::traffic);
   add(admin_.get(), options_.workers, record::Purpose::admin);

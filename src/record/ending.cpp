@@ -25,10 +25,30 @@ constexpr std::array<std::string_view, 2> kCertainty = {"proved", "inferred"};
 constexpr std::array<std::string_view, 4> kLinger = {"none", "fin", "rst", "expired"};
 constexpr std::array<std::string_view, 7> kFoundBy = {
     "none", "user_timeout", "retransmit", "keep_alive", "heartbeat", "response_stall", "flush"};
-constexpr std::array<std::string_view, kTimerKindCount> kTimers = {
-    "first_byte", "head",          "min_rate",       "body_idle",      "body_total",
-    "handler",    "handler_stall", "response_stall", "response_total", "flush",
-    "idle",       "lifetime",      "drain",          "linger"};
+constexpr std::array<std::string_view, kTimerKindCount> kTimers = {"first_byte",
+                                                                   "head",
+                                                                   "min_rate",
+                                                                   "body_idle",
+                                                                   "body_total",
+                                                                   "handler",
+                                                                   "handler_stall",
+                                                                   "response_stall",
+                                                                   "response_total",
+                                                                   "flush",
+                                                                   "idle",
+                                                                   "lifetime",
+                                                                   "drain",
+                                                                   "linger",
+                                                                   "resolve",
+                                                                   "connect",
+                                                                   "tls",
+                                                                   "send",
+                                                                   "first_response_byte",
+                                                                   "response_idle",
+                                                                   "try",
+                                                                   "request_total",
+                                                                   "queue",
+                                                                   "tunnel_idle"};
 
 }  // namespace
 

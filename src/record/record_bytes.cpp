@@ -11,8 +11,11 @@ static_assert(std::is_trivially_copyable_v<ConnectionRecord>);
 static_assert(std::is_trivially_copyable_v<RequestRecord>);
 static_assert(std::is_trivially_copyable_v<FindingRecord>);
 static_assert(sizeof(FlightEvent) % 8 == 0);
+static_assert(std::is_trivially_copyable_v<UpstreamTry>);
+static_assert(alignof(UpstreamTry) <= 8);
 
 constexpr std::size_t kShort = 255;
+constexpr std::size_t kTries = 8;
 
 std::size_t aligned(std::size_t n) { return (n + 7) & ~std::size_t{7}; }
 
@@ -36,6 +39,11 @@ template <class Record, class F>
   requires std::is_same_v<std::remove_const_t<Record>, FindingRecord>
 void each_string(Record& r, F&& f) {
   f(r.route, kShort);
+}
+
+/// What is kept of its tries: the last ones, which decided.
+std::span<const UpstreamTry> kept(const RequestRecord& record) {
+  return record.upstream.last(std::min(record.upstream.size(), kTries));
 }
 
 template <class Record>
@@ -78,7 +86,9 @@ Record get(const std::byte* from, const std::byte*& at) {
 std::size_t encoded_size(const ConnectionRecord& record) {
   return size_of(record) + record.events.size_bytes();
 }
-std::size_t encoded_size(const RequestRecord& record) { return size_of(record); }
+std::size_t encoded_size(const RequestRecord& record) {
+  return size_of(record) + aligned(kept(record).size_bytes());
+}
 std::size_t encoded_size(const FindingRecord& record) { return size_of(record); }
 
 void encode(const ConnectionRecord& record, std::byte* out) {
@@ -86,7 +96,12 @@ void encode(const ConnectionRecord& record, std::byte* out) {
   if (record.events.empty()) return;
   std::memcpy(out + size_of(record), record.events.data(), record.events.size_bytes());
 }
-void encode(const RequestRecord& record, std::byte* out) { put(record, out); }
+void encode(const RequestRecord& record, std::byte* out) {
+  put(record, out);
+  if (record.upstream.empty()) return;
+  const std::span<const UpstreamTry> tries = kept(record);
+  std::memcpy(out + size_of(record), tries.data(), tries.size_bytes());
+}
 void encode(const FindingRecord& record, std::byte* out) { put(record, out); }
 
 ConnectionRecord decode_connection(const std::byte* from) {
@@ -100,7 +115,12 @@ ConnectionRecord decode_connection(const std::byte* from) {
 
 RequestRecord decode_request(const std::byte* from) {
   const std::byte* at = nullptr;
-  return get<RequestRecord>(from, at);
+  auto record = get<RequestRecord>(from, at);
+  if (record.upstream.empty()) return record;
+  const std::byte* tries = from + aligned(static_cast<std::size_t>(at - from));
+  record.upstream = {reinterpret_cast<const UpstreamTry*>(tries),
+                     std::min(record.upstream.size(), kTries)};
+  return record;
 }
 
 FindingRecord decode_finding(const std::byte* from) {

@@ -7,10 +7,10 @@
 namespace finack::record {
 
 // A record as bytes: its struct as it stands in memory, then each string, then (8-byte aligned) its
-// events. Never leaves the process, so neither byte order nor version matters.
+// events or tries. Never leaves the process, so neither byte order nor version matters.
 
 /// A multiple of 8. Longer strings than docs allow are cut here: target 1 024, exception 256,
-/// request_id 128, any other 255.
+/// request_id 128, any other 255; of more than 8 tries only the last are kept.
 std::size_t encoded_size(const ConnectionRecord& record);
 std::size_t encoded_size(const RequestRecord& record);
 std::size_t encoded_size(const FindingRecord& record);

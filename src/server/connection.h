@@ -9,10 +9,13 @@
 #include "net/timer_wheel.h"
 #include "server/verdict.h"
 
+namespace finack {
+class Outbox;
+}
+
 namespace finack::server {
 
 class Http1Exchange;
-class Outbox;
 class Worker;
 struct RequestTimes;
 

@@ -51,6 +51,17 @@ Setting setting_of(TimerKind timer, const Settings& settings) {
       return {"timeout-drain", t.drain};
     case TimerKind::linger:
       return {"linger", t.linger};
+    case TimerKind::resolve:
+    case TimerKind::connect:
+    case TimerKind::tls:
+    case TimerKind::send:
+    case TimerKind::first_response_byte:
+    case TimerKind::response_idle:
+    case TimerKind::per_try:
+    case TimerKind::request_total:
+    case TimerKind::queue:
+    case TimerKind::tunnel_idle:
+      break;  // Not an accepted connection's.
   }
   return {"", Nanos{0}};
 }

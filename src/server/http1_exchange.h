@@ -10,8 +10,8 @@
 #include "http/head_parser.h"
 #include "net/loop.h"
 #include "server/answered_request.h"
-#include "server/inbox.h"
-#include "server/outbox.h"
+#include "base/inbox.h"
+#include "base/outbox.h"
 #include "server/request_progress.h"
 #include "server/verdict.h"
 

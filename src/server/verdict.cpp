@@ -164,10 +164,4 @@ const char* resource_of(Cause cause) {
                                               : nullptr;
 }
 
-bool peer_gone(const TcpFacts& facts) {
-  if (!facts.valid) return false;
-  if (facts.unacked_segments > 0 && facts.retransmits > 0) return true;
-  return facts.probes >= 2;
-}
-
 }  // namespace finack::server

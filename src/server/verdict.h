@@ -48,8 +48,4 @@ Verdict judge_shed(int error);
 /// What ran out, in the word of a record's evidence; nullptr where the cause is no such thing.
 const char* resource_of(record::Cause cause);
 
-/// Slow or gone, by what the kernel says of a live socket (docs/endings.md, "what the kernel
-/// tells").
-bool peer_gone(const TcpFacts& facts);
-
 }  // namespace finack::server

@@ -95,8 +95,7 @@ Expected<std::unique_ptr<Worker>> Worker::create(const Options& options) {
 }
 
 Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
-    : index_(options.index),
-      boot_(options.boot),
+    : ids_{.boot = options.boot, .worker = options.index},
       purpose_(options.purpose),
       settings_(*options.settings),
       handler_(*options.handler),
@@ -160,7 +159,7 @@ void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
       break;
   }
   ledger_.counters().accepts.accepted.add();
-  Connection* connection = connections_.make(*this, std::move(fd), peer, listener, ++sequence_);
+  Connection* connection = connections_.make(*this, std::move(fd), peer, listener, ids_.next().sequence);
   if (on_open_ != nullptr) (*on_open_)(connection->id(), peer);
   connection->open();
 }
@@ -170,7 +169,7 @@ void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& 
                      const record::Evidence& evidence) {
   record::ConnectionEntry entry = ledger_.open_connection();
   record::ConnectionRecord record;
-  record.id = {boot_, index_, ++sequence_};
+  record.id = ids_.next();
   record.purpose = purpose_;
   record.listener = sockets_[listener]->name();
   record.local = sockets_[listener]->local();
@@ -252,7 +251,7 @@ std::string_view Worker::keep_alive_with(std::uint32_t left) {
 void Worker::note_blocked(const http::RouteLabel& route, Instant since) {
   record::FindingRecord finding;
   finding.finding = record::Finding::loop_blocked;
-  finding.worker = index_;
+  finding.worker = index();
   finding.route = route.pattern;
   finding.at = wall(loop_->now());
   finding.duration = loop_->precise_now() - since;

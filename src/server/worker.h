@@ -72,8 +72,10 @@ class Worker {
   const Settings& settings() const { return settings_; }
   http::Handler& handler() { return handler_; }
   record::Purpose purpose() const { return purpose_; }
-  std::uint32_t index() const { return index_; }
-  std::uint32_t boot() const { return boot_; }
+  std::uint32_t index() const { return ids_.worker; }
+  std::uint32_t boot() const { return ids_.boot; }
+  /// Also for connections that a handler's gateway dials on this worker.
+  record::ConnectionIds& ids() { return ids_; }
   bool draining() const { return draining_; }
   std::string_view date() {
     if (loop_->now() >= date_until_) renew_date();
@@ -122,8 +124,7 @@ class Worker {
   void port_drained();
   void stop_when_empty();
 
-  std::uint32_t index_;
-  std::uint32_t boot_;
+  record::ConnectionIds ids_;
   record::Purpose purpose_;
   const Settings& settings_;
   http::Handler& handler_;
@@ -140,7 +141,6 @@ class Worker {
   std::unordered_map<const Connection*, Outbox> parked_;
   std::vector<std::unique_ptr<Port>> ports_;
   std::vector<net::ListenSockets*> sockets_;
-  std::uint64_t sequence_ = 0;
   Nanos wall_offset_{0};
   Instant date_until_{};
   char date_[32] = {};

@@ -52,12 +52,13 @@ inline constexpr MetricInfo kEndingsOverflowed{
     "finack_endings_overflowed_total", Counter, "",
     "Endings counted in the books but not by cause, because the table of combinations was full."};
 inline constexpr MetricInfo kResponses{
-    "finack_responses_total", Counter, "class",
-    "Response heads sent by status class, interim ones included."};
-inline constexpr MetricInfo kRequestDuration{"finack_request_duration_seconds", Histogram, "",
-                                             "First head byte to the end of the request."};
+    "finack_responses_total", Counter, "role, class",
+    "Response heads by status class: sent, interim ones included, or received from upstreams."};
+inline constexpr MetricInfo kRequestDuration{
+    "finack_request_duration_seconds", Histogram, "role",
+    "First head byte to the end of the request; role client: one try at an upstream."};
 inline constexpr MetricInfo kTimeToFirstByte{
-    "finack_request_time_to_first_byte_seconds", Histogram, "",
+    "finack_request_time_to_first_byte_seconds", Histogram, "role",
     "First head byte to the first response byte; requests without a response are not in it."};
 inline constexpr MetricInfo kReceivedBytes{"finack_received_bytes_total", Counter, "role",
                                            "Bytes read from connections that have ended."};
@@ -67,9 +68,12 @@ inline constexpr MetricInfo kUndeliveredBytes{
     "finack_undelivered_bytes_total", Counter, "role",
     "Bytes unsent or unacknowledged when connections ended; an upper bound of what was lost."};
 inline constexpr MetricInfo kRequestReceivedBytes{"finack_request_received_bytes_total", Counter,
-                                                  "role", "Request body bytes read."};
-inline constexpr MetricInfo kRequestSentBytes{"finack_request_sent_bytes_total", Counter, "role",
-                                              "Response head and body bytes the kernel took."};
+                                                  "role",
+                                                  "Body bytes read: of requests, or (role client) "
+                                                  "of responses."};
+inline constexpr MetricInfo kRequestSentBytes{
+    "finack_request_sent_bytes_total", Counter, "role",
+    "Head and body bytes the kernel took: of responses, or (role client) of requests."};
 inline constexpr MetricInfo kHandlerExceptions{
     "finack_handler_exceptions_total", Counter, "",
     "Requests whose handler threw, whatever ended them."};

@@ -54,8 +54,9 @@ class Family {
     }
     family_.metric.push_back(std::move(metric));
   }
-  void add(ClientMetric::Histogram histogram) {
+  void add(ClientMetric::Histogram histogram, Labels labels = {}) {
     ClientMetric metric;
+    metric.label = std::move(labels);
     metric.histogram = std::move(histogram);
     family_.metric.push_back(std::move(metric));
   }
@@ -80,19 +81,20 @@ BookReading read(const record::Book& book) {
   return reading;
 }
 
-/// Sum of one number over sources; of one role where given.
+/// Sum of one number over sources.
 template <class Get>
-auto sum(Sources sources, Get get, std::optional<record::Role> role = {}) {
+auto sum(Sources sources, Get get) {
   decltype(get(*sources[0].counters)) total{};
-  for (const CounterSource& source : sources) {
-    if (!role || source.role == *role) total += get(*source.counters);
-  }
+  for (const CounterSource& source : sources) total += get(*source.counters);
   return total;
 }
 
+/// Whether there is anything to say of that role.
 bool has_role(Sources sources, record::Role role) {
-  return std::any_of(sources.begin(), sources.end(),
-                     [&](const CounterSource& s) { return s.role == role; });
+  return std::any_of(sources.begin(), sources.end(), [&](const CounterSource& s) {
+    return role == record::Role::server || s.counters->dialed.connections.opened.get() != 0 ||
+           s.counters->dialed.requests.opened.get() != 0;
+  });
 }
 
 template <class Get>
@@ -100,16 +102,18 @@ void by_role(std::vector<MetricFamily>& all, const MetricInfo& info, Sources sou
   Family family(all, info);
   for (const record::Role role : kRoles) {
     if (!has_role(sources, role)) continue;
-    family.add(sum(sources, get, role), {{"role", text_of(name(role))}});
+    const auto value = sum(sources, [&](const Counters& c) { return get(c.of(role)); });
+    family.add(value, {{"role", text_of(name(role))}});
   }
 }
 
-ClientMetric::Histogram histogram(Sources sources, record::Histogram Counters::* member) {
+template <class Get>
+ClientMetric::Histogram histogram(Sources sources, Get get) {
   using record::Histogram;
   std::array<std::uint64_t, Histogram::kBuckets> buckets{};
   Nanos total{0};
   for (const CounterSource& source : sources) {
-    const Histogram& one = source.counters->*member;
+    const Histogram& one = get(*source.counters);
     for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] += one.bucket(i);
     total += one.sum();
   }
@@ -126,6 +130,17 @@ ClientMetric::Histogram histogram(Sources sources, record::Histogram Counters::*
   return out;
 }
 
+void histograms(std::vector<MetricFamily>& all, const MetricInfo& info, Sources sources,
+                record::Histogram record::Books::* member) {
+  Family family(all, info);
+  for (const record::Role role : kRoles) {
+    // Without a source the family still shows that nothing was counted.
+    if (!has_role(sources, role) && role != record::Role::server) continue;
+    family.add(histogram(sources, [&](const Counters& c) -> auto& { return c.of(role).*member; }),
+               {{"role", text_of(name(role))}});
+  }
+}
+
 struct BookInfos {
   const MetricInfo& opened;
   const MetricInfo& ended;
@@ -133,14 +148,17 @@ struct BookInfos {
 };
 
 void books(std::vector<MetricFamily>& all, const BookInfos& infos, Sources sources,
-           const record::Book Counters::* book) {
-  // Two ledgers of one worker and role (two listeners, say) share a series.
+           record::Book record::Books::* book) {
+  // Two ledgers of one worker (two listeners, say) share a series.
   std::map<std::pair<record::Role, std::uint32_t>, BookReading> rows;
-  for (const CounterSource& source : sources) {
-    const BookReading one = read(source.counters->*book);
-    BookReading& row = rows[{source.role, source.worker}];
-    row.opened += one.opened;
-    row.ended += one.ended;
+  for (const record::Role role : kRoles) {
+    if (!has_role(sources, role)) continue;
+    for (const CounterSource& source : sources) {
+      const BookReading one = read(source.counters->of(role).*book);
+      BookReading& row = rows[{role, source.worker}];
+      row.opened += one.opened;
+      row.ended += one.ended;
+    }
   }
   Family opened(all, infos.opened);
   Family ended(all, infos.ended);
@@ -157,11 +175,13 @@ using EndCounts =
     std::map<std::tuple<record::Role, record::EndedBy, record::How, record::Phase, record::Cause>,
              std::uint64_t>;
 
-EndCounts end_counts(Sources sources, const record::Book Counters::* book) {
+EndCounts end_counts(Sources sources, record::Book record::Books::* book) {
   EndCounts counts;
   for (const CounterSource& source : sources) {
-    for (const auto& [key, count] : (source.counters->*book).endings.rows()) {
-      counts[{key.role, key.ended_by, key.how, key.phase, key.cause}] += count;
+    for (const record::Role role : kRoles) {
+      for (const auto& [key, count] : (source.counters->of(role).*book).endings.rows()) {
+        counts[{key.role, key.ended_by, key.how, key.phase, key.cause}] += count;
+      }
     }
   }
   return counts;
@@ -169,7 +189,7 @@ EndCounts end_counts(Sources sources, const record::Book Counters::* book) {
 
 /// Returns how many of them are unknown.
 std::uint64_t endings(std::vector<MetricFamily>& all, const MetricInfo& info, Sources sources,
-                      const record::Book Counters::* book) {
+                      record::Book record::Books::* book) {
   std::uint64_t unknown = 0;
   Family family(all, info);
   for (const auto& [key, count] : end_counts(sources, book)) {
@@ -194,7 +214,7 @@ void live_by_phase(std::vector<MetricFamily>& all, Sources sources) {
       const auto phase = static_cast<record::Phase>(i);
       if (!phases.contains(phase)) continue;
       const auto live =
-          sum(sources, [&](const Counters& c) { return c.live_by_phase[i].get(); }, role);
+          sum(sources, [&](const Counters& c) { return c.of(role).live_by_phase[i].get(); });
       // Reading is not atomic over workers' two writes of a move; a gauge never shows a negative.
       family.add(std::max<std::int64_t>(live, 0),
                  {{"role", text_of(name(role))}, {"phase", text_of(name(phase))}});
@@ -240,9 +260,12 @@ void closed_lists(std::vector<MetricFamily>& all, Sources traffic) {
 
 void responses(std::vector<MetricFamily>& all, Sources traffic) {
   Family family(all, kResponses);
-  for (std::size_t i = 0; i < 5; ++i) {
-    family.add(sum(traffic, [&](auto& c) { return c.responses[i].get(); }),
-               {{"class", std::to_string(i + 1) + "xx"}});
+  for (const record::Role role : kRoles) {
+    if (!has_role(traffic, role)) continue;
+    for (std::size_t i = 0; i < 5; ++i) {
+      family.add(sum(traffic, [&](auto& c) { return c.of(role).responses[i].get(); }),
+                 {{"role", text_of(name(role))}, {"class", std::to_string(i + 1) + "xx"}});
+    }
   }
 }
 
@@ -254,9 +277,11 @@ void nontraffic(std::vector<MetricFamily>& all, Sources sources) {
     BookReading total;
     for (const CounterSource& source : sources) {
       if (source.purpose != purpose) continue;
-      const BookReading one = read(source.counters->connections);
-      total.opened += one.opened;
-      total.ended += one.ended;
+      for (const record::Role role : kRoles) {
+        const BookReading one = read(source.counters->of(role).connections);
+        total.opened += one.opened;
+        total.ended += one.ended;
+      }
     }
     const Labels labels{{"purpose", text_of(name(purpose))}};
     opened.add(total.opened, labels);
@@ -329,14 +354,15 @@ std::vector<MetricFamily> Metrics::Collect() const {
   unknown += endings(all, kRequestEndings, traffic, &Counters::requests);
   Family(all, kUnknownEndings).add(unknown);
   Family(all, kEndingsOverflowed).add(sum(traffic, [](auto& c) {
-    return c.connections.endings.overflowed() + c.requests.endings.overflowed();
+    return c.connections.endings.overflowed() + c.requests.endings.overflowed() +
+           c.dialed.connections.endings.overflowed() + c.dialed.requests.endings.overflowed();
   }));
   responses(all, traffic);
-  Family(all, kRequestDuration).add(histogram(traffic, &Counters::request_duration));
-  Family(all, kTimeToFirstByte).add(histogram(traffic, &Counters::time_to_first_byte));
+  histograms(all, kRequestDuration, traffic, &Counters::request_duration);
+  histograms(all, kTimeToFirstByte, traffic, &Counters::time_to_first_byte);
   bytes(all, traffic);
   closed_lists(all, traffic);
-  Family(all, kLoopDelay).add(histogram(traffic, &Counters::loop_delay));
+  Family(all, kLoopDelay).add(histogram(traffic, [](auto& c) -> auto& { return c.loop_delay; }));
   Family(all, kRecordsDropped).add(sum(sources, [](auto& c) { return c.dropped_records.get(); }));
   dropped_lines(all, options_.dropped_lines ? options_.dropped_lines() : DroppedLines{});
   nontraffic(all, sources);

@@ -113,6 +113,32 @@ void events_field(JsonObject& line, std::span<const record::FlightEvent> events)
   out += ']';
 }
 
+/// The tries of a proxied request, oldest first.
+void upstream_field(JsonObject& line, std::span<const record::UpstreamTry> tries) {
+  std::string& out = line.key("upstream");
+  out += '[';
+  for (const record::UpstreamTry& one : tries) {
+    if (out.back() != '[') out += ',';
+    JsonObject o(out);
+    if (one.address.family == Address::Family::none) {
+      o.null("address");
+    } else {
+      o.text("address", to_string(one.address));
+    }
+    if (one.connection.sequence == 0) {
+      o.null("connection");
+    } else {
+      id_field(o, "connection", one.connection);
+    }
+    o.key("reused") += one.reused ? "true" : "false";
+    o.number("attempt", one.attempt);
+    o.word("cause", name(one.cause));
+    o.number("duration_us", micros(one.duration));
+    o.end();
+  }
+  out += ']';
+}
+
 /// Starts a line; every kind begins alike.
 JsonObject begin(std::string& out, std::string_view kind) {
   JsonObject line(out);
@@ -208,7 +234,7 @@ void RecordLines::on_request(const record::RequestRecord& r) {
   line.number("bytes_out", r.bytes_out);
   ending_fields(line, r.ending, r.exception);
   explain_field(line, r.ending, options_.lang);
-  line.key("upstream") += "[]";
+  upstream_field(line, r.upstream);
   line.null("trace_id");
   if (!r.request_id.empty()) line.text("request_id", r.request_id);
   line.end();

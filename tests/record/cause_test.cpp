@@ -46,7 +46,7 @@ client.h2_cancelled S r any notice
 client.h2_goaway S c any notice
 client.ws_lost S b tunnel notice
 timeout.proxy_header S c proxy_header notice
-timeout.tls SC c tls/tls notice
+timeout.tls SC b tls/tls notice
 timeout.first_byte S c fresh normal
 timeout.head S b head notice
 timeout.min_rate S b head,body notice
@@ -70,7 +70,7 @@ timeout.resolve C b resolve fault
 timeout.connect C b connect fault
 timeout.send C b send fault
 timeout.first_response_byte C b wait fault
-timeout.response_idle C b body fault
+timeout.response_idle C b head,body fault
 timeout.try C b any fault
 timeout.request_total SC b any/any fault
 upstream.resolve_failed C b resolve fault
@@ -78,10 +78,10 @@ upstream.refused C b connect fault
 upstream.unreachable C b connect fault
 upstream.connect_reset C b connect fault
 upstream.tls_closed C b tls fault
-upstream.tls_alert C b tls fault
+upstream.tls_alert C b tls,send,wait fault
 upstream.tls_untrusted C b tls fault
 upstream.stale_reuse C b send,wait notice
-upstream.closed_no_head C b wait fault
+upstream.closed_no_head C b send,wait fault
 upstream.head_truncated C b head fault
 upstream.body_truncated C b body fault
 upstream.body_end_unproved C b body notice
@@ -253,7 +253,7 @@ TEST(Causes, UnknownWordsAreRefused) {
   EXPECT_FALSE(parse_finding("loop_blocked"));
   EXPECT_FALSE(parse_phase("linger"));
   EXPECT_FALSE(parse_severity("warning"));
-  EXPECT_FALSE(parse_timer_kind("queue"));
+  EXPECT_FALSE(parse_timer_kind("per_try"));
 }
 
 TEST(Findings, EveryRowOfTheClosedListIsThereAndNoOther) {

@@ -205,6 +205,70 @@ TEST_F(Books, ARunOfCompletedRequestsCountsAsTheyWouldOneByOne) {
   }
 }
 
+TEST_F(Books, EachRoleHasBooksOfItsOwn) {
+  auto books = ledger();
+  const Counters& c = books->counters();
+  auto live = [&](Role role, Phase p) {
+    return c.of(role).live_by_phase[static_cast<std::size_t>(p)].get();
+  };
+  auto accepted = books->open_connection();
+  auto dialed = books->open_connection(Role::client, Phase::resolve);
+  EXPECT_EQ(live(Role::client, Phase::resolve), 1);
+  books->move(Phase::resolve, Phase::tls, Role::client);
+  books->move(Phase::accept, Phase::tls);
+  EXPECT_EQ(live(Role::client, Phase::tls), 1);
+  EXPECT_EQ(live(Role::server, Phase::tls), 1);
+  ConnectionRecord record = connection(Cause::upstream_tls_closed, Phase::tls);
+  record.role = Role::client;
+  record.bytes_in = 5;
+  books->finish(std::move(dialed), record, Phase::tls);
+  EXPECT_EQ(c.dialed.connections.live(), 0U);
+  EXPECT_EQ(c.dialed.connections.bytes_in.get(), 5U);
+  EXPECT_EQ(c.connections.live(), 1U);
+  EXPECT_EQ(c.connections.bytes_in.get(), 0U);
+  books->finish(std::move(accepted), connection(Cause::client_tls_closed, Phase::tls), Phase::tls);
+  for (const Role role : {Role::server, Role::client})
+    for (const Gauge& gauge : c.of(role).live_by_phase) EXPECT_EQ(gauge.get(), 0);
+
+  auto failed = books->open_request(Role::client);
+  auto completed = books->open_request(Role::client);
+  EXPECT_EQ(c.dialed.requests.live(), 2U);
+  EXPECT_EQ(c.requests.opened.get(), 0U);
+  RequestRecord cut = request(Cause::upstream_closed_no_head);
+  cut.role = Role::client;
+  books->finish(std::move(failed), cut);
+  books->finish_completed_try(std::move(completed), 1ms, 500us, 3, 130, 204);
+  EXPECT_EQ(c.dialed.requests.live(), 0U);
+  EXPECT_EQ(c.dialed.responses[1].get(), 2U);
+  EXPECT_EQ(c.responses[1].get(), 0U);
+  EXPECT_EQ(c.dialed.requests.endings.rows().size(), 2U);
+  EXPECT_TRUE(c.requests.endings.rows().empty());
+  EXPECT_EQ(written(), (std::vector<std::string>{"upstream.tls_closed", "client.tls_closed",
+                                                 "upstream.closed_no_head"}))
+      << "a completed try that nobody wants costs no record";
+}
+
+TEST_F(Books, EachRoleIsSampledForItself) {
+  auto books = ledger({.requests = RecordRequests::sampled, .sample = 2});
+  int served = 0;
+  int tried = 0;
+  for (int i = 0; i < 10; ++i) {
+    served += books->wants_completed();
+    tried += books->wants_completed(Role::client);
+  }
+  EXPECT_EQ(served, 5);
+  EXPECT_EQ(tried, 5);
+}
+
+TEST(ConnectionIds, CountFromOne) {
+  ConnectionIds ids{.boot = 7, .worker = 2};
+  EXPECT_EQ(ids.next().sequence, 1U);
+  const ConnectionId second = ids.next();
+  EXPECT_EQ(second.sequence, 2U);
+  EXPECT_EQ(second.boot, 7U);
+  EXPECT_EQ(second.worker, 2U);
+}
+
 TEST_F(Books, WithoutRecordingOnlyTheBooksMove) {
   auto books = ledger({.recording = false, .requests = RecordRequests::all});
   books->finish(books->open_connection(), connection(Cause::client_silent, Phase::accept));

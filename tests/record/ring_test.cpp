@@ -26,6 +26,7 @@ class Collector final : public Sink {
                    std::string(record.route) + " " + std::string(record.exception) + " " +
                    std::string(record.request_id));
     last_status = record.status;
+    tries.assign(record.upstream.begin(), record.upstream.end());
   }
   void on_finding(const FindingRecord& record) override {
     text.push_back(std::string(name(record.finding)) + " " + std::string(record.route));
@@ -37,6 +38,7 @@ class Collector final : public Sink {
   std::vector<std::uint32_t> requests;
   std::vector<std::string> text;
   std::vector<FlightEvent> events;
+  std::vector<UpstreamTry> tries;
   ConnectionRecord last;
   int last_status = 0;
 };
@@ -117,6 +119,40 @@ TEST(Ring, LongStringsAreCutAtTheirLimits) {
   Collector got;
   EXPECT_EQ(drain(ring, got), 1U);
   EXPECT_EQ(got.text[0].size(), 255U + 1 + 1024 + 1 + 255 + 1 + 256 + 1 + 128);
+}
+
+TEST(Ring, TheLastTriesOfARequestComeBack) {
+  Ring ring({.bytes = 65536});
+  for (const std::size_t count : {1U, 8U, 11U}) {
+    {
+      std::vector<UpstreamTry> tries(count);
+      for (std::size_t i = 0; i < count; ++i) {
+        tries[i].address.port = 9000;
+        tries[i].connection = {1, 2, i + 100};
+        tries[i].cause = i + 1 == count ? Cause::ok_completed : Cause::upstream_refused;
+        tries[i].attempt = static_cast<std::uint16_t>(i + 1);
+        tries[i].reused = i % 2 == 1;
+        tries[i].duration = Nanos(1000 * (i + 1));
+      }
+      RequestRecord record = request(static_cast<std::uint32_t>(count), "/odd");
+      record.upstream = tries;
+      ASSERT_TRUE(ring.try_write(record));
+    }
+    ring.publish();
+    Collector got;
+    EXPECT_EQ(drain(ring, got), 1U);
+    EXPECT_EQ(got.text[0], "GET /odd   ");
+    ASSERT_EQ(got.tries.size(), std::min<std::size_t>(count, 8));
+    for (std::size_t i = 0; i < got.tries.size(); ++i) {
+      const std::size_t number = count - got.tries.size() + i + 1;
+      EXPECT_EQ(got.tries[i].attempt, number);
+      EXPECT_EQ(got.tries[i].address.port, 9000);
+      EXPECT_EQ(got.tries[i].connection.sequence, number + 99);
+      EXPECT_EQ(got.tries[i].reused, number % 2 == 0);
+      EXPECT_EQ(got.tries[i].duration.count(), 1000 * static_cast<std::int64_t>(number));
+    }
+    EXPECT_EQ(got.tries.back().cause, Cause::ok_completed);
+  }
 }
 
 TEST(Ring, GoesAroundItsEndManyTimes) {

@@ -223,21 +223,57 @@ TEST_F(MetricsTest, LiveByPhaseListsTheServersPhases) {
   EXPECT_FALSE(text.has(R"(finack_connections_in_phase{role="server",phase="pool"})"));
 }
 
+TEST_F(MetricsTest, DialedConnectionsHaveBooksOfTheirOwn) {
+  worker(0).connections.opened.add(2);
+  EXPECT_FALSE(exposition().has(R"(finack_connections_live{role="client",worker="0"})"));
+  record::Books& dialed = worker(0).dialed;
+  dialed.connections.opened.add(5);
+  dialed.connections.ended.add(1);
+  dialed.connections.endings
+      .cell({.role = Role::client,
+             .purpose = Purpose::traffic,
+             .ended_by = EndedBy::peer,
+             .how = How::fin,
+             .phase = Phase::pool,
+             .cause = Cause::ok_pool_peer_closed})
+      .add();
+  dialed.requests.opened.add(3);
+  dialed.requests.bytes_in.add(11);
+  dialed.live_by_phase[static_cast<std::size_t>(Phase::pool)].add(4);
+  dialed.response(503);
+  dialed.request_duration.add(std::chrono::milliseconds(1));
+  const Exposition text = exposition();
+  EXPECT_EQ(text.value(R"(finack_connections_live{role="client",worker="0"})"), 4);
+  EXPECT_EQ(text.value(R"(finack_connections_live{role="client",worker="1"})"), 0);
+  EXPECT_EQ(text.value(R"(finack_connections_opened_total{role="server",worker="0"})"), 2);
+  EXPECT_EQ(text.value(R"(finack_connections_in_phase{role="client",phase="pool"})"), 4);
+  EXPECT_EQ(text.value(R"(finack_connection_endings_total{role="client",ended_by="peer",how="fin",)"
+                       R"(phase="pool",cause="ok.pool_peer_closed"})"),
+            1);
+  EXPECT_EQ(text.value(R"(finack_requests_opened_total{role="client",worker="0"})"), 3);
+  EXPECT_EQ(text.value(R"(finack_request_received_bytes_total{role="client"})"), 11);
+  EXPECT_EQ(text.value(R"(finack_responses_total{role="client",class="5xx"})"), 1);
+  EXPECT_EQ(text.value(R"(finack_responses_total{role="server",class="5xx"})"), 0);
+  EXPECT_EQ(text.value(R"(finack_request_duration_seconds_count{role="client"})"), 1);
+  EXPECT_EQ(text.value(R"(finack_request_duration_seconds_count{role="server"})"), 0);
+}
+
 TEST_F(MetricsTest, HistogramsAreCumulativeInSeconds) {
   worker(0).request_duration.add(std::chrono::microseconds(100));
   worker(1).request_duration.add(std::chrono::milliseconds(1));
   worker(1).request_duration.add(std::chrono::seconds(100));
   const Exposition text = exposition();
   const auto bucket = [&](const char* le) {
-    return text.value(std::string(R"(finack_request_duration_seconds_bucket{le=")") + le + "\"}");
+    return text.value(std::string(R"(finack_request_duration_seconds_bucket{role="server",le=")") +
+                      le + "\"}");
   };
   EXPECT_EQ(bucket("0.000128"), 1);
   EXPECT_EQ(bucket("0.000512"), 1);
   EXPECT_EQ(bucket("0.001024"), 2);
   EXPECT_EQ(bucket("+Inf"), 3);
-  EXPECT_EQ(text.value("finack_request_duration_seconds_count"), 3);
-  EXPECT_NEAR(text.value("finack_request_duration_seconds_sum"), 100.0011, 1e-6);
-  EXPECT_EQ(text.value("finack_request_time_to_first_byte_seconds_count"), 0);
+  EXPECT_EQ(text.value(R"(finack_request_duration_seconds_count{role="server"})"), 3);
+  EXPECT_NEAR(text.value(R"(finack_request_duration_seconds_sum{role="server"})"), 100.0011, 1e-6);
+  EXPECT_EQ(text.value(R"(finack_request_time_to_first_byte_seconds_count{role="server"})"), 0);
 }
 
 TEST_F(MetricsTest, CountsOfEverythingElse) {
@@ -262,8 +298,8 @@ TEST_F(MetricsTest, CountsOfEverythingElse) {
   EXPECT_EQ(text.value(R"(finack_timer_fires_total{timer="head"})"), 2);
   EXPECT_EQ(text.value(R"(finack_timer_fires_total{timer="idle"})"), 0);
   EXPECT_EQ(text.value(R"(finack_findings_total{finding="finding.loop_blocked"})"), 2);
-  EXPECT_EQ(text.value(R"(finack_responses_total{class="2xx"})"), 2);
-  EXPECT_EQ(text.value(R"(finack_responses_total{class="5xx"})"), 1);
+  EXPECT_EQ(text.value(R"(finack_responses_total{role="server",class="2xx"})"), 2);
+  EXPECT_EQ(text.value(R"(finack_responses_total{role="server",class="5xx"})"), 1);
   EXPECT_EQ(text.value(R"(finack_accepts_total{result="shed"})"), 3);
   EXPECT_EQ(text.value("finack_records_dropped_total"), 4);
   EXPECT_EQ(text.value(R"(finack_record_lines_dropped_total{sink="records"})"), 17);

@@ -144,6 +144,29 @@ TEST(RecordLines, RequestThatCompletedAndHasAnId) {
       << line;
 }
 
+TEST(RecordLines, TriesOfAProxiedRequest) {
+  record::RequestRecord r = test::slow_request();
+  const record::UpstreamTry tries[] = {
+      {.address = test::v4(9001),
+       .connection = {.boot = 0x5f0c91aa, .worker = 3, .sequence = 0x20},
+       .cause = record::Cause::upstream_stale_reuse,
+       .attempt = 1,
+       .reused = true,
+       .duration = std::chrono::microseconds(90)},
+      {.address = {},
+       .connection = {},
+       .cause = record::Cause::upstream_resolve_failed,
+       .attempt = 2}};
+  r.upstream = tries;
+  EXPECT_NE(request_line(r).find(
+                R"(,"upstream":[{"address":"127.0.0.1:9001","connection":"5f0c91aa03-20",)"
+                R"("reused":true,"attempt":1,"cause":"upstream.stale_reuse","duration_us":90},)"
+                R"({"address":null,"connection":null,"reused":false,"attempt":2,)"
+                R"("cause":"upstream.resolve_failed","duration_us":0}],"trace_id":null})"),
+            std::string::npos)
+      << request_line(r);
+}
+
 TEST(RecordLines, EveryFieldOfTheEvidence) {
   record::RequestRecord r = test::slow_request();
   r.purpose = record::Purpose::admin;

@@ -43,6 +43,14 @@ struct TcpFacts {
   std::uint64_t bytes_acked = 0;
 };
 
+/// Slow or gone, by what the kernel says of a live socket (docs/endings.md, "what the kernel
+/// tells"). What is not valid proves nothing.
+inline bool peer_gone(const TcpFacts& facts) {
+  if (!facts.valid) return false;
+  if (facts.unacked_segments > 0 && facts.retransmits > 0) return true;
+  return facts.probes >= 2;
+}
+
 /// The outcome of one send.
 struct SendResult {
   enum class Kind : std::uint8_t {

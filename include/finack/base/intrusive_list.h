@@ -45,7 +45,15 @@ class IntrusiveList {
     head_.prev_->next_ = &node;
     head_.prev_ = &node;
   }
+  void push_front(T& item) {
+    ListNode& node = item;
+    node.next_ = head_.next_;
+    node.prev_ = &head_;
+    head_.next_->prev_ = &node;
+    head_.next_ = &node;
+  }
   T& front() { return static_cast<T&>(*head_.next_); }
+  T& back() { return static_cast<T&>(*head_.prev_); }
   /// Exactly one member.
   bool single() const { return head_.next_ == head_.prev_ && head_.next_ != &head_; }
   T& pop_front() {
@@ -54,6 +62,12 @@ class IntrusiveList {
     node.next_->prev_ = &head_;
     node.next_ = node.prev_ = nullptr;
     return static_cast<T&>(node);
+  }
+  /// For walks that end early: the first member, and the one after `item`; nullptr: none.
+  T* first() { return empty() ? nullptr : &front(); }
+  T* after(T& item) {
+    ListNode& node = item;
+    return node.next_ == &head_ ? nullptr : static_cast<T*>(node.next_);
   }
   /// Calls fn for each member; fn may unlink the member it is given, and no other.
   template <class Fn>

@@ -126,21 +126,15 @@ struct AcceptCounts {
   Count shed;     ///< Accepted and ended at once for lack of descriptors, slots or permission.
 };
 
-struct Counters {
+/// What is counted of both kinds of connections alike, those accepted and those dialed.
+struct Books {
   Book connections;
   Book requests;
   std::array<Gauge, kPhaseCount> live_by_phase;  ///< Connections.
-  std::array<Count, kFindingCount> findings;
-  std::array<Count, kTimerKindCount> timer_fires;
-  std::array<Count, 5> responses;  ///< By status class: 1xx to 5xx.
+  std::array<Count, 5> responses;                ///< By status class: 1xx to 5xx.
   Histogram request_duration;
   Histogram time_to_first_byte;  ///< Only requests that had a response byte.
-  Histogram loop_delay;          ///< How late the loop came back to its events.
-  AcceptCounts accepts;
-  Count dropped_records;  ///< The ring was full.
-  Count exceptions;       ///< Requests whose handler threw, whatever ended them.
 
-  void timer_fired(TimerKind timer) { timer_fires[static_cast<std::size_t>(timer)].add(); }
   /// `n` response heads of this status; also the interim ones.
   void response(unsigned status, std::uint64_t n = 1) {
     if (status - 200 < 100) {
@@ -149,6 +143,21 @@ struct Counters {
       responses[status / 100 - 1].add(n);
     }
   }
+};
+
+/// What it inherits are the books of accepted connections (role server).
+struct Counters : Books {
+  Books dialed;  ///< Of role client.
+  std::array<Count, kFindingCount> findings;
+  std::array<Count, kTimerKindCount> timer_fires;
+  Histogram loop_delay;  ///< How late the loop came back to its events.
+  AcceptCounts accepts;
+  Count dropped_records;  ///< The ring was full.
+  Count exceptions;       ///< Requests whose handler threw, whatever ended them.
+
+  Books& of(Role role) { return role == Role::server ? *this : dialed; }
+  const Books& of(Role role) const { return role == Role::server ? *this : dialed; }
+  void timer_fired(TimerKind timer) { timer_fires[static_cast<std::size_t>(timer)].add(); }
 };
 
 }  // namespace finack::record

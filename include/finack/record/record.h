@@ -45,6 +45,16 @@ struct ConnectionRecord {
   std::span<const FlightEvent> events;  ///< Oldest first; empty on normal endings.
 };
 
+/// One try of a proxied request, on a dialed connection.
+struct UpstreamTry {
+  Address address;          ///< The server dialed; family none: no address was reached.
+  ConnectionId connection;  ///< sequence 0: it ended before it had one.
+  Cause cause = Cause::unknown;
+  std::uint16_t attempt = 0;  ///< From 1.
+  bool reused = false;        ///< The connection had served a request before, or stood ready.
+  Nanos duration{0};
+};
+
 /// One ended request.
 struct RequestRecord {
   ConnectionId connection;
@@ -63,6 +73,7 @@ struct RequestRecord {
   std::uint64_t bytes_in = 0;    ///< Body bytes read.
   std::uint64_t bytes_out = 0;   ///< Head and body bytes taken by the kernel.
   Ending ending;
+  std::span<const UpstreamTry> upstream;  ///< Oldest first; of many the last 8 are kept.
 };
 
 /// A finding ends nothing; it is counted and reported on its own.

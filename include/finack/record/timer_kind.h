@@ -6,8 +6,8 @@
 
 namespace finack::record {
 
-/// The server's timers; each is one setting `timeout-<name>` (linger: `linger`) and counts its
-/// fires.
+/// The timers of both roles; each is one setting `timeout-<name>` (linger: `linger`) and counts its
+/// fires. From `resolve` on they belong to dialed connections and what waits for them.
 enum class TimerKind : std::uint8_t {
   first_byte,
   head,
@@ -22,9 +22,19 @@ enum class TimerKind : std::uint8_t {
   idle,
   lifetime,
   drain,
-  linger
+  linger,
+  resolve,
+  connect,
+  tls,
+  send,
+  first_response_byte,
+  response_idle,
+  per_try,  ///< "try"
+  request_total,
+  queue,
+  tunnel_idle
 };
-inline constexpr std::size_t kTimerKindCount = 14;
+inline constexpr std::size_t kTimerKindCount = 24;
 
 std::string_view name(TimerKind timer);
 std::optional<TimerKind> parse_timer_kind(std::string_view word);

@@ -11,11 +11,11 @@
 
 namespace finack::sinks {
 
-/// One ledger's counters as metrics see them. `counters` must live as long as the Metrics.
+/// One ledger's counters as metrics see them, both roles' books. `counters` must live as long as
+/// the Metrics.
 struct CounterSource {
   const record::Counters* counters = nullptr;
   std::uint32_t worker = 0;
-  record::Role role = record::Role::server;
   record::Purpose purpose = record::Purpose::traffic;
 };
 
@@ -29,7 +29,8 @@ struct DroppedLines {
 /// The per-worker counters as Prometheus metrics: names `finack_…`, base units (seconds, bytes),
 /// closed lists as label values. What is not traffic (admin, health) stays out of all families but
 /// `finack_nontraffic_…`. Collecting stops no worker: every number is read once, and in one scrape
-/// opened = ended + live holds for each role and worker. Any thread.
+/// opened = ended + live holds for each role and worker. Role client is shown once something was
+/// dialed. Any thread.
 class Metrics final : public prometheus::Collectable {
  public:
   struct Options {

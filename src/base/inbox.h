@@ -6,9 +6,9 @@
 
 #include "finack/base/buffer.h"
 
-namespace finack::server {
+namespace finack {
 
-/// The bytes a client has sent that no request has consumed yet, in leased buffers, in order.
+/// The bytes a peer has sent that nobody has consumed yet, in leased buffers, in order.
 /// Nearly always that is one buffer. Views into a piece that was held stay valid until
 /// release_held(), also when the piece is exhausted.
 class Inbox {
@@ -70,4 +70,4 @@ class Inbox {
   bool holding_spill_ = false;
 };
 
-}  // namespace finack::server
+}  // namespace finack

@@ -1,10 +1,10 @@
-#include "server/outbox.h"
+#include "base/outbox.h"
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
 
-namespace finack::server {
+namespace finack {
 
 namespace {
 
@@ -146,4 +146,4 @@ void Outbox::reset_rest() {
   first_ = 0;
 }
 
-}  // namespace finack::server
+}  // namespace finack

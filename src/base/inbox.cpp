@@ -1,8 +1,8 @@
-#include "server/inbox.h"
+#include "base/inbox.h"
 
 #include <cstring>
 
-namespace finack::server {
+namespace finack {
 
 namespace {
 constexpr std::size_t kSmall = 4096;
@@ -102,4 +102,4 @@ void Inbox::drop_unread() {
   while (bytes_ > 0) consume(front().size());
 }
 
-}  // namespace finack::server
+}  // namespace finack

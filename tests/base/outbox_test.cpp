@@ -1,4 +1,4 @@
-#include "server/outbox.h"
+#include "base/outbox.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-namespace finack::server {
+namespace finack {
 namespace {
 
 constexpr std::uint32_t kBlock = 256;
@@ -173,4 +173,4 @@ TEST_F(OutboxTest, a_reservation_may_be_committed_smaller) {
 }
 
 }  // namespace
-}  // namespace finack::server
+}  // namespace finack

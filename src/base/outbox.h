@@ -11,9 +11,9 @@
 #include "finack/base/buffer.h"
 #include "finack/base/fd.h"
 
-namespace finack::server {
+namespace finack {
 
-/// Response bytes that the kernel has not taken yet, in order. Nearly always they fit one leased
+/// Bytes that the kernel has not taken yet, in order. Nearly always they fit one leased
 /// buffer; behind it stand further buffers, strings taken over without a copy, and parts of files.
 /// Memory that gather() named stays where it is until sent() or reset().
 class Outbox {
@@ -101,4 +101,4 @@ class Outbox {
   std::string scratch_;  ///< Room given out by reserve when no block serves.
 };
 
-}  // namespace finack::server
+}  // namespace finack

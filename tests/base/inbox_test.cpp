@@ -1,4 +1,4 @@
-#include "server/inbox.h"
+#include "base/inbox.h"
 
 #include <gtest/gtest.h>
 #include <malloc.h>
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <string>
 
-namespace finack::server {
+namespace finack {
 namespace {
 
 constexpr std::uint32_t kBlock = 64;
@@ -181,4 +181,4 @@ TEST_F(InboxTest, what_is_consumed_of_a_spill_does_not_pile_up) {
 }
 
 }  // namespace
-}  // namespace finack::server
+}  // namespace finack

@@ -1,0 +1,184 @@
+// How a dialed connection comes to be: resolve, connect, TLS.
+#include <openssl/x509_vfy.h>
+
+#include "client/connection.h"
+#include "client/connection_dialing.h"
+
+namespace finack::client {
+
+using record::Cause;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+using record::TimerKind;
+
+namespace {
+
+struct DialVerdict {
+  Verdict verdict;
+  const char* resource = nullptr;  ///< What ran out.
+};
+
+DialVerdict dial_verdict(net::DialError error) {
+  constexpr Phase at = Phase::connect;
+  switch (error) {
+    case net::DialError::refused:
+      return {{EndedBy::peer, How::refused, at, Cause::upstream_refused}};
+    case net::DialError::reset:
+      return {{EndedBy::peer, How::rst, at, Cause::upstream_connect_reset}};
+    case net::DialError::timed_out:
+      return {{EndedBy::local, How::timeout, at, Cause::timeout_connect}};
+    case net::DialError::no_ports:
+      return {{EndedBy::local, How::none, at, Cause::resource_ports}, "ports"};
+    case net::DialError::descriptors:
+      return {{EndedBy::local, How::rst, at, Cause::resource_descriptors}, "descriptors"};
+    case net::DialError::memory:
+      return {{EndedBy::local, How::rst, at, Cause::resource_memory}, "memory"};
+    default:
+      return {{EndedBy::network, How::unreachable, at, Cause::upstream_unreachable}};
+  }
+}
+
+/// Smoothed as TCP does it (RFC 6298): one eighth of each new value.
+void smooth(std::atomic<Nanos::rep>& rtt, Nanos value) {
+  const Nanos::rep old = rtt.load(std::memory_order_relaxed);
+  rtt.store(old == 0 ? value.count() : old + (value.count() - old) / 8, std::memory_order_relaxed);
+}
+
+Verdict tls_verdict(const net::TlsHandshake& handshake) {
+  constexpr Phase at = Phase::tls;
+  switch (handshake.failure) {
+    case net::TlsFailure::alert:
+      return {EndedBy::peer, How::alert, at, Cause::upstream_tls_alert};
+    case net::TlsFailure::untrusted:
+      return {EndedBy::local, How::alert, at, Cause::upstream_tls_untrusted};
+    case net::TlsFailure::closed:
+      return {EndedBy::peer, How::fin, at, Cause::upstream_tls_closed};
+    case net::TlsFailure::transport:
+      if (const auto verdict = judge(handshake.end.kind, at, 0)) return *verdict;
+      break;
+    case net::TlsFailure::local:
+      return {EndedBy::local, How::rst, at, Cause::resource_memory};
+    case net::TlsFailure::not_tls:
+    case net::TlsFailure::protocol:
+    case net::TlsFailure::none:
+      break;
+  }
+  return {EndedBy::local, How::rst, at, Cause::upstream_tls_closed};
+}
+
+record::Evidence tls_evidence(const net::TlsHandshake& handshake) {
+  record::Evidence evidence;
+  switch (handshake.failure) {
+    case net::TlsFailure::alert:
+      evidence.reason = net::alert_name(handshake.alert_received).data();
+      break;
+    case net::TlsFailure::untrusted:
+      evidence.reason = X509_verify_cert_error_string(handshake.verify_result);
+      break;
+    case net::TlsFailure::transport:
+      evidence.error = handshake.end.error;
+      break;
+    case net::TlsFailure::closed:
+      break;
+    default:
+      evidence.reason = net::name(handshake.failure).data();
+  }
+  return evidence;
+}
+
+}  // namespace
+
+void Connection::dial() {
+  const UpstreamTarget& target = server_.target;
+  const bool named = target.addresses.empty();
+  phase_ = named ? Phase::resolve : Phase::connect;
+  opened_ = phase_since_ = loop_.now();
+  entry_ = ledger_.open_connection(record::Role::client, phase_);
+  recorder_.note_phase(phase_, opened_);
+  dialing_ = std::make_unique<Dialing>(loop_, *this);
+  if (!named) return race(target.addresses);
+  timer_ = TimerKind::resolve;
+  setting_ = timeouts_.resolve;
+  dialing_->lookup.emplace(*resolver_, static_cast<net::LookupObserver&>(*this));
+  dialing_->lookup->start(target.host, target.port, {.timeout = timeouts_.resolve});
+}
+
+void Connection::on_resolved(const net::Resolved& resolved) {
+  if (!resolved) {
+    const bool ours = resolved.error == net::ResolveError::timed_out && setting_ != Nanos(0) &&
+                      resolved.took >= setting_;
+    if (!ours) {
+      record::Evidence evidence;
+      evidence.reason = net::name(resolved.error).data();
+      return end({EndedBy::network, How::unreachable, Phase::resolve,
+                  Cause::upstream_resolve_failed},
+                 evidence);
+    }
+    ledger_.counters().timer_fired(TimerKind::resolve);
+    recorder_.note_timer(TimerKind::resolve, loop_.now());
+    return end(judge(TimerKind::resolve, Phase::resolve, false), timer_evidence());
+  }
+  std::vector<net::DialTarget> targets;
+  targets.reserve(resolved.addresses.size());
+  for (const Address& address : resolved.addresses) targets.push_back({.address = address});
+  enter(Phase::connect);
+  race(net::interleave(std::move(targets)));
+}
+
+void Connection::race(std::vector<net::DialTarget> targets) {
+  timer_ = TimerKind::connect;
+  setting_ = timeouts_.connect;
+  if (!targets.empty()) peer_ = targets.front().address;
+  dialing_->targets = targets;
+  dialing_->race.start(std::move(targets), {.timeout = timeouts_.connect});
+}
+
+void Connection::on_race(net::RaceResult result) {
+  net::DialResult& dialed = result.dial;
+  if (result.target < dialing_->targets.size()) peer_ = dialing_->targets[result.target].address;
+  if (!dialed) {
+    const bool ours = dialed.error == net::DialError::timed_out && dialed.code == 0;
+    const DialVerdict judged = dial_verdict(dialed.error);
+    record::Evidence evidence = ours ? timer_evidence() : record::Evidence{};
+    evidence.error = dialed.code;
+    evidence.resource = judged.resource;
+    if (ours) {
+      ledger_.counters().timer_fired(TimerKind::connect);
+      recorder_.note_timer(TimerKind::connect, loop_.now());
+    }
+    return end(judged.verdict, evidence);
+  }
+  connect_time_ = dialed.took;
+  smooth(server_.rtt, dialed.took);
+  tcp_.emplace(loop_, std::move(dialed.fd));
+  stream_ = &*tcp_;
+  dialing_.reset();
+  if (server_.target.tls != nullptr) return secure();
+  stream_->start(*this);
+  connected();
+}
+
+void Connection::secure() {
+  enter(Phase::tls);
+  arm(TimerKind::tls, timeouts_.tls);
+  tls_ = std::make_unique<net::TlsStream>(loop_, *tcp_, server_.target.tls,
+                                          server_.target.tls_peer,
+                                          static_cast<net::TlsObserver&>(*this));
+  stream_ = tls_.get();
+  stream_->start(*this);
+}
+
+void Connection::on_handshake(const net::TlsHandshake& handshake) {
+  if (over_) return;
+  if (!handshake) return end(tls_verdict(handshake), tls_evidence(handshake));
+  connected();
+}
+
+void Connection::connected() {
+  disarm();
+  enter(Phase::pool);
+  owner_.on_connected(*this);
+}
+
+}  // namespace finack::client

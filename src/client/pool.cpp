@@ -1,0 +1,282 @@
+#include "client/pool.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace finack::client {
+
+using record::Cause;
+using record::Phase;
+
+namespace {
+
+/// A witness that lived this many times the limit has shown enough.
+constexpr int kEnoughWitnessed = 2;
+/// How often a full pool looks whether another worker has given up a place.
+constexpr Nanos kPlaceLook = std::chrono::milliseconds(10);
+
+/// Counts the members of a list, but no further than `most`.
+std::size_t count(IntrusiveList<Waiter>& list, std::size_t most) {
+  std::size_t n = 0;
+  for (Waiter* one = list.first(); one != nullptr && n < most; one = list.after(*one)) ++n;
+  return n;
+}
+
+}  // namespace
+
+Pool::Pool(Options options) : options_(std::move(options)) {}
+
+Pool::~Pool() { assert(empty() && "connections outlive their pool"); }
+
+Nanos Pool::safe_age() const {
+  const Nanos rtt(server().rtt.load(std::memory_order_relaxed));
+  return std::min(server().keep_alive.safe_age(rtt), options_.rules.idle);
+}
+
+bool Pool::worn(const Connection& connection) const {
+  const PoolRules& rules = options_.rules;
+  if (rules.requests_per_connection != 0 && connection.requests() >= rules.requests_per_connection)
+    return true;
+  return rules.age != Nanos(0) && options_.loop->now() - connection.opened() >= rules.age;
+}
+
+// ---- Who waits
+
+void Pool::wait(Waiter& waiter) {
+  waiters_.push_back(waiter);
+  options_.loop->defer(*this);
+}
+
+void Pool::wait_for_fresh(Waiter& waiter) {
+  fresh_waiters_.push_back(waiter);
+  options_.loop->defer(*this);
+}
+
+/// All events of the turn are delivered: what is free now, its server has not closed.
+void Pool::hand_out() {
+  if (closed_for_ != Cause::unknown) {
+    const record::Ending ending{.ended_by = record::EndedBy::local,
+                                .how = record::How::fin,
+                                .phase = Phase::connect,
+                                .cause = closed_for_,
+                                .severity = record::info(closed_for_).severity,
+                                .delivered = record::Delivered::nothing_owed,
+                                .undelivered_bytes = 0,
+                                .evidence = {}};
+    while (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(ending);
+    return;
+  }
+  while (!waiters_.empty()) {
+    Connection* connection = checkout();
+    if (connection == nullptr) break;
+    give(waiters_.pop_front(), *connection);
+  }
+  dial_for_waiters();
+}
+
+void Pool::dial_for_waiters() {
+  while (short_of_dials() && dial()) {
+  }
+  arm();
+}
+
+/// More wait than are being dialed.
+bool Pool::short_of_dials() {
+  const std::size_t most = dialing_count_ + 1;
+  return count(waiters_, most) + count(fresh_waiters_, most) > dialing_count_;
+}
+
+void Pool::give(Waiter& waiter, Connection& connection) {
+  put(connection, Place::busy);
+  waiter.on_connection(connection);
+}
+
+Waiter* Pool::next_waiter(bool fresh) {
+  if (fresh && !fresh_waiters_.empty()) return &fresh_waiters_.pop_front();
+  return waiters_.empty() ? nullptr : &waiters_.pop_front();
+}
+
+// ---- Connections
+
+Connection* Pool::checkout() {
+  const Instant oldest_use = options_.loop->now() - safe_age();
+  while (!free_.empty()) {
+    Connection& connection = free_.front();
+    // Behind it all are older.
+    if (connection.phase_since() <= oldest_use) return nullptr;
+    take_out(connection);
+    if (!connection.usable()) {
+      put(connection, Place::busy);  // Its end is about to be recorded.
+      continue;
+    }
+    if (!worn(connection)) return &connection;
+    connection.cut(Cause::ok_pool_retired);
+  }
+  return nullptr;
+}
+
+bool Pool::has_free() const {
+  if (free_count_ == 0) return false;
+  const Connection& newest = const_cast<IntrusiveList<Connection>&>(free_).front();
+  return newest.usable() && newest.phase_since() > options_.loop->now() - safe_age();
+}
+
+bool Pool::full() const {
+  const std::uint32_t most = options_.rules.connections;
+  return most != 0 && server().connections_live.load(std::memory_order_relaxed) >= most;
+}
+
+bool Pool::dial() {
+  if (!server().take_connection(options_.rules.connections)) return false;
+  auto* connection = new Connection({.loop = options_.loop,
+                                     .ledger = options_.ledger,
+                                     .server = options_.server.get(),
+                                     .owner = this,
+                                     .timeouts = &options_.timeouts,
+                                     .limits = &options_.limits,
+                                     .resolver = options_.resolver,
+                                     .id = options_.ids->next(),
+                                     .purpose = options_.purpose,
+                                     .wall_offset = options_.wall_offset});
+  ++live_;
+  put(*connection, Place::dialing);
+  connection->dial();
+  return true;
+}
+
+void Pool::on_connected(Connection& connection) {
+  take_out(connection);
+  if (closed_for_ == Cause::unknown) {
+    if (Waiter* waiter = next_waiter(true)) return give(*waiter, connection);
+  }
+  connection.mark_spare();
+  keep(connection);
+}
+
+void Pool::on_free(Connection& connection) {
+  take_out(connection);
+  keep(connection);
+  if (!waiters_.empty()) options_.loop->defer(*this);
+}
+
+void Pool::keep(Connection& connection) {
+  if (closed_for_ != Cause::unknown) return connection.cut(closed_for_);
+  if (worn(connection) || options_.rules.free_connections == 0)
+    return connection.cut(Cause::ok_pool_retired);
+  if (free_count_ >= options_.rules.free_connections)
+    retire(free_.back(), Cause::ok_pool_retired);
+  put(connection, Place::free);
+  if (free_count_ == 1) arm();
+}
+
+void Pool::put(Connection& connection, Place place) {
+  connection.place = place;
+  switch (place) {
+    case Place::dialing:
+      ++dialing_count_;
+      return dialing_.push_back(connection);
+    case Place::free:
+      ++free_count_;
+      return free_.push_front(connection);
+    case Place::witness:
+      witness_ = &connection;
+      return;
+    case Place::busy:
+      return busy_.push_back(connection);
+    case Place::none:
+      return;
+  }
+}
+
+/// Returns where it was.
+Place Pool::take_out(Connection& connection) {
+  connection.ListNode::unlink();
+  const Place place = std::exchange(connection.place, Place::none);
+  if (place == Place::dialing) --dialing_count_;
+  if (place == Place::free) --free_count_;
+  if (place == Place::witness) witness_ = nullptr;
+  return place;
+}
+
+// ---- Age
+
+/// When the oldest free connection, or the witness, or a full pool has to be looked at.
+void Pool::arm() {
+  Instant due = Instant::max();
+  if (!free_.empty()) due = free_.back().phase_since() + safe_age();
+  if (witness_ != nullptr) {
+    due = std::min(due,
+                   witness_->phase_since() + kEnoughWitnessed * server().keep_alive.limit());
+  }
+  if (short_of_dials()) due = std::min(due, options_.loop->now() + kPlaceLook);
+  if (due != Instant::max()) options_.loop->timers().arm(*this, due);
+}
+
+void Pool::look_at_witness(Instant now) {
+  if (witness_ == nullptr) return;
+  const Nanos age = now - witness_->phase_since();
+  if (age < kEnoughWitnessed * server().keep_alive.limit()) return;
+  server().keep_alive.outlived(age);
+  retire(*witness_, Cause::ok_pool_retired);
+}
+
+void Pool::retire(Connection& connection, Cause cause) {
+  take_out(connection);
+  connection.cut(cause);
+}
+
+void Pool::on_timer() {
+  const Instant now = options_.loop->now();
+  look_at_witness(now);
+  const Nanos safe = safe_age();
+  while (!free_.empty() && now - free_.back().phase_since() >= safe) {
+    Connection& oldest = free_.back();
+    take_out(oldest);
+    // Our own limit has nothing to be learned from.
+    const bool learning = server().keep_alive.limit() < options_.rules.idle;
+    if (witness_ == nullptr && learning && oldest.requests() > 0 && oldest.usable()) {
+      put(oldest, Place::witness);
+    } else {
+      oldest.cut(Cause::ok_pool_retired);
+    }
+  }
+  if (!waiters_.empty() || !fresh_waiters_.empty()) options_.loop->defer(*this);
+  arm();
+}
+
+// ---- Ends
+
+void Pool::on_ended(Connection& connection, const record::Ending& ending) {
+  const Place place = take_out(connection);
+  const bool was_free = place == Place::free || place == Place::witness;
+  if (was_free && ending.cause == Cause::ok_pool_peer_closed && connection.requests() > 0) {
+    const Instant now = options_.loop->now();
+    server().keep_alive.closed_idle(now - connection.phase_since(), now);
+    arm();
+  }
+  if (place == Place::dialing) {
+    if (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(ending);
+  }
+  if (!waiters_.empty() || !fresh_waiters_.empty()) options_.loop->defer(*this);
+}
+
+void Pool::on_gone(Connection& connection) {
+  --live_;
+  delete &connection;
+}
+
+void Pool::close(Cause cause) {
+  closed_for_ = cause;
+  if (witness_ != nullptr) retire(*witness_, cause);
+  while (!free_.empty()) retire(free_.back(), cause);
+  dialing_.for_each([&](Connection& connection) { connection.cut(cause); });
+  options_.loop->defer(*this);
+}
+
+void Pool::cut(Cause cause) {
+  close(cause);
+  busy_.for_each([&](Connection& connection) { connection.cut(cause); });
+}
+
+}  // namespace finack::client

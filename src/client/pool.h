@@ -1,0 +1,123 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "client/connection.h"
+
+namespace finack::client {
+
+/// Limits of a pool; 0: none, where not said otherwise.
+struct PoolRules {
+  std::uint32_t connections = 0;              ///< To one server, over all workers.
+  std::uint32_t requests_per_connection = 0;  ///< Then it is retired.
+  Nanos age{0};                               ///< Of a connection; then it is retired when free.
+  Nanos idle = std::chrono::seconds(60);      ///< The pool's own limit; what is learned is shorter.
+  std::uint32_t free_connections = 64;        ///< Kept per worker and server; 0: none is reused.
+};
+
+/// Waits in a pool for a connection.
+class Waiter : public ListNode {
+ public:
+  /// The connection is the waiter's until its request is done: it calls send() from in here.
+  virtual void on_connection(Connection& connection) = 0;
+  /// A dial failed in its stead, or the pool was closed.
+  virtual void on_no_connection(const record::Ending& ending) = 0;
+
+ protected:
+  ~Waiter() = default;
+};
+
+/// One worker's connections to one server: free ones, those being dialed, and who waits.
+///
+/// A free connection is handed out only while it is younger than what is known of the server's
+/// keep-alive allows; the one used last goes out first, so that the others age and leave. When
+/// connections grow too old, one is left open unused (a witness), so that a server that keeps them
+/// longer than was thought is noticed.
+///
+/// Connections are handed out when the loop has delivered all events of the turn: none whose FIN or
+/// RST has arrived. Loop thread only.
+class Pool final : private ConnectionOwner, private net::Timer, private net::Deferred {
+ public:
+  struct Options {
+    net::Loop* loop = nullptr;
+    record::Ledger* ledger = nullptr;
+    record::ConnectionIds* ids = nullptr;
+    std::shared_ptr<UpstreamServer> server;
+    net::Resolver* resolver = nullptr;  ///< Needed where the server's target is a name.
+    PoolRules rules;
+    Timeouts timeouts;
+    http::ResponseLimits limits;
+    record::Purpose purpose = record::Purpose::traffic;
+    Nanos wall_offset{0};
+  };
+  explicit Pool(Options options);
+  /// Only once empty().
+  ~Pool();
+
+  /// `waiter` gets a free connection at the end of the turn, or else the next one: a dialed one, or
+  /// one that becomes free before. Never from inside. Unlink it to wait no more.
+  void wait(Waiter& waiter);
+  /// As wait, for a request that shall not go out on a used connection.
+  void wait_for_fresh(Waiter& waiter);
+  /// No connection may be dialed for want of the server's share (PoolRules::connections).
+  bool full() const;
+  /// A free connection that is safe to use is there now.
+  bool has_free() const;
+  /// Closes what is free or being dialed, and what is busy once it is free: for `cause`, from now
+  /// on. Who waits is told.
+  void close(record::Cause cause);
+  /// Ends all connections now.
+  void cut(record::Cause cause);
+  bool empty() const { return live_ == 0; }
+  UpstreamServer& server() const { return *options_.server; }
+  std::size_t free_connections() const { return free_count_; }
+  std::size_t live_connections() const { return live_; }
+  /// Every connection that has not ended: busy, free, witnessing, being dialed. `visit` may cut the
+  /// one that it is given.
+  template <class Visit>
+  void for_each(Visit visit) {
+    busy_.for_each(visit);
+    free_.for_each(visit);
+    dialing_.for_each(visit);
+    if (witness_ != nullptr) visit(*witness_);
+  }
+
+ private:
+  void on_connected(Connection& connection) override;
+  void on_free(Connection& connection) override;
+  void on_ended(Connection& connection, const record::Ending& ending) override;
+  void on_gone(Connection& connection) override;
+  void on_timer() override;
+  void run_deferred() override { hand_out(); }
+
+  void hand_out();
+  Connection* checkout();
+  bool dial();
+  void dial_for_waiters();
+  bool short_of_dials();
+  void give(Waiter& waiter, Connection& connection);
+  Waiter* next_waiter(bool fresh);
+  void keep(Connection& connection);
+  bool worn(const Connection& connection) const;
+  void put(Connection& connection, Place place);
+  Place take_out(Connection& connection);
+  void retire(Connection& connection, record::Cause cause);
+  void look_at_witness(Instant now);
+  void arm();
+  Nanos safe_age() const;
+
+  Options options_;
+  IntrusiveList<Connection> free_;  ///< The one used last stands first.
+  IntrusiveList<Connection> busy_;
+  IntrusiveList<Connection> dialing_;
+  IntrusiveList<Waiter> waiters_;
+  IntrusiveList<Waiter> fresh_waiters_;
+  Connection* witness_ = nullptr;  ///< Too old to be used; shows how long the server keeps it.
+  std::size_t free_count_ = 0;
+  std::size_t dialing_count_ = 0;
+  std::size_t live_ = 0;
+  record::Cause closed_for_ = record::Cause::unknown;
+};
+
+}  // namespace finack::client

@@ -1,0 +1,70 @@
+#include "client/retry.h"
+
+#include <array>
+#include <cstddef>
+
+namespace finack::client {
+namespace {
+
+using record::Cause;
+using record::CauseFamily;
+
+constexpr std::array<std::string_view, 13> kNames = {
+    "never_sent",      "stale_proved", "idempotent",  "status",     "client_gone",
+    "answered",        "not_upstream", "tries_spent", "time_spent", "not_replayable",
+    "maybe_processed", "not_asked",    "budget_spent"};
+
+bool waited_too_long(Cause cause) {
+  return cause == Cause::timeout_first_response_byte || cause == Cause::timeout_try ||
+         cause == Cause::timeout_response_idle;
+}
+
+/// A failure that another server, or another connection, may not have.
+bool upstream_failed(const TryFacts& facts) {
+  if (facts.cause == Cause::ok_completed) return false;
+  switch (record::info(facts.cause).family) {
+    case CauseFamily::upstream:
+    case CauseFamily::timeout:
+    case CauseFamily::network:
+      return true;
+    default:
+      return facts.cause == Cause::resource_ports;
+  }
+}
+
+constexpr RetryDecision no(RetryReason reason) { return {.retry = false, .reason = reason}; }
+
+RetryDecision yes(RetryReason reason, const TryFacts& facts, const RetryRules& rules) {
+  const bool stale = reason == RetryReason::stale_proved;
+  return {.retry = true,
+          .reason = reason,
+          .of_budget = !stale,
+          .dial_afresh = stale && facts.number + 1 >= rules.tries};
+}
+
+}  // namespace
+
+std::string_view name(RetryReason reason) { return kNames[static_cast<std::size_t>(reason)]; }
+
+bool idempotent(http::Method method) {
+  using enum http::Method;
+  return method == get || method == head || method == put || method == delete_ ||
+         method == options || method == trace;
+}
+
+RetryDecision decide_retry(const TryFacts& facts, const RetryRules& rules) {
+  if (facts.client_gone) return no(RetryReason::client_gone);
+  if (facts.answered) return no(RetryReason::answered);
+  const bool by_status = facts.status != 0 && rules.retries_status(facts.status);
+  if (!by_status && !upstream_failed(facts)) return no(RetryReason::not_upstream);
+  if (facts.number >= rules.tries) return no(RetryReason::tries_spent);
+  if (facts.time_left <= Nanos(0)) return no(RetryReason::time_spent);
+  if (!facts.body_replayable) return no(RetryReason::not_replayable);
+  if (!facts.sent) return yes(RetryReason::never_sent, facts, rules);
+  if (facts.stale_proved) return yes(RetryReason::stale_proved, facts, rules);
+  if (!facts.idempotent) return no(RetryReason::maybe_processed);
+  if (waited_too_long(facts.cause) && !rules.on_timeout) return no(RetryReason::not_asked);
+  return yes(by_status ? RetryReason::status : RetryReason::idempotent, facts, rules);
+}
+
+}  // namespace finack::client

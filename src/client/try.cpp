@@ -1,0 +1,199 @@
+#include "client/try.h"
+
+#include <utility>
+
+namespace finack::client {
+
+using record::Cause;
+using record::Delivered;
+using record::EndedBy;
+using record::How;
+using record::Phase;
+
+namespace {
+
+constexpr record::Ending kCompleted{.ended_by = EndedBy::local,
+                                    .how = How::none,
+                                    .phase = Phase::body,
+                                    .cause = Cause::ok_completed,
+                                    .severity = record::Severity::normal,
+                                    .delivered = Delivered::all,
+                                    .undelivered_bytes = 0,
+                                    .evidence = {}};
+
+}  // namespace
+
+void Try::begin(Pool& pool, const Begin& begin) {
+  assert(!active());
+  server_ = &pool.server();
+  server_->requests_live.fetch_add(1, std::memory_order_relaxed);
+  entry_ = ledger_.open_request(record::Role::client);
+  started_ = loop_.now();
+  first_byte_ = {};
+  wall_offset_ = begin.wall_offset;
+  purpose_ = begin.purpose;
+  budget_ = begin.budget;
+  attempt_ = begin.number;
+  request_bytes_ = bytes_in_ = 0;
+  method_ = {};
+  status_ = 0;
+  number_ = 0;
+  reused_ = false;
+  peer_ = {};
+  connection_id_ = {};
+  cause_ = Cause::unknown;
+  if (budget_ != Nanos(0)) loop_.timers().arm(*this, started_ + budget_);
+  if (begin.fresh_only) return pool.wait_for_fresh(*this);
+  pool.wait(*this);
+}
+
+void Try::on_connection(Connection& connection) {
+  connection_ = &connection;
+  connection_id_ = connection.id();
+  peer_ = connection.peer();
+  observer_.on_try_ready();
+}
+
+void Try::on_no_connection(const record::Ending& ending) {
+  finish(ending);
+  observer_.on_try_failed(ending);
+}
+
+void Try::send(const http::OutgoingRequest& head, http::Method method, std::string_view body,
+               bool body_follows) {
+  method_ = http::name(method);
+  number_ = connection_->requests() + 1;
+  connection_->send(*this, head, method, body, body_follows);
+  reused_ = connection_->reused();
+}
+
+void Try::on_interim(const http::ReceivedResponse& head) { observer_.on_try_interim(head); }
+
+void Try::on_response(const http::ReceivedResponse& head, std::string_view body,
+                      Progress progress) {
+  status_ = head.status;
+  first_byte_ = loop_.now();
+  bytes_in_ += body.size();
+  if (progress != Progress::more) complete(progress);
+  observer_.on_try_response(head, body, progress);
+}
+
+void Try::on_body(std::string_view bytes, Progress progress,
+                  std::span<const http::Header> trailers) {
+  bytes_in_ += bytes.size();
+  if (progress != Progress::more) complete(progress);
+  observer_.on_try_body(bytes, progress, trailers);
+}
+
+void Try::complete(Progress progress) {
+  if (connection_->request_due()) {
+    return finish({.ended_by = EndedBy::local,
+                   .how = How::fin,
+                   .phase = Phase::send,
+                   .cause = Cause::upstream_early_reply,
+                   .severity = record::info(Cause::upstream_early_reply).severity,
+                   .delivered = Delivered::partial,
+                   .undelivered_bytes = 0,
+                   .evidence = {}});
+  }
+  if (progress == Progress::complete) return finish_completed();
+  record::Ending ending = kCompleted;
+  ending.ended_by = EndedBy::peer;
+  ending.how = How::fin;
+  ending.cause = Cause::upstream_body_end_unproved;
+  ending.severity = record::info(ending.cause).severity;
+  finish(ending);
+}
+
+void Try::on_connection_end(const record::Ending& ending) {
+  finish(ending);
+  observer_.on_try_failed(ending);
+}
+
+void Try::on_timer() {
+  ledger_.counters().timer_fired(record::TimerKind::per_try);
+  record::Evidence evidence;
+  evidence.setting = "timeouts.try";
+  evidence.setting_value = static_cast<std::uint64_t>(budget_.count());
+  const record::Phase phase = connection_ != nullptr ? connection_->phase() : Phase::connect;
+  cancel(Cause::timeout_try, evidence);
+  observer_.on_try_failed({.ended_by = EndedBy::local,
+                           .how = How::timeout,
+                           .phase = phase,
+                           .cause = Cause::timeout_try,
+                           .severity = record::info(Cause::timeout_try).severity,
+                           .delivered = Delivered::nothing_owed,
+                           .undelivered_bytes = 0,
+                           .evidence = evidence});
+}
+
+void Try::cancel(Cause cause, const record::Evidence& evidence) {
+  if (!active()) return;
+  const bool timer = record::info(cause).how == "timeout";
+  Connection* const connection = connection_;
+  Waiter::unlink();
+  finish({.ended_by = EndedBy::local,
+          .how = timer ? How::timeout : How::fin,
+          .phase = connection != nullptr ? connection->phase() : Phase::connect,
+          .cause = cause,
+          .severity = record::info(cause).severity,
+          .delivered = request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed,
+          .undelivered_bytes = 0,
+          .evidence = evidence});
+  if (connection != nullptr) connection->cancel(cause, evidence);
+}
+
+record::UpstreamTry Try::summary() const {
+  return {.address = peer_,
+          .connection = connection_id_,
+          .cause = cause_,
+          .attempt = static_cast<std::uint16_t>(attempt_),
+          .reused = reused_,
+          .duration = duration_};
+}
+
+/// What every end of a try has in common.
+void Try::let_go(const record::Ending& ending) {
+  loop_.timers().disarm(*this);
+  server_->requests_live.fetch_sub(1, std::memory_order_relaxed);
+  cause_ = ending.cause;
+  duration_ = loop_.precise_now() - started_;
+  if (connection_ != nullptr) request_bytes_ = connection_->request_bytes();
+  connection_ = nullptr;
+}
+
+/// The request's record of this leg.
+void Try::finish(const record::Ending& ending) {
+  let_go(ending);
+  ledger_.finish(std::move(entry_), describe(ending));
+}
+
+/// The usual try costs no record.
+void Try::finish_completed() {
+  let_go(kCompleted);
+  if (purpose_ != record::Purpose::traffic ||
+      ledger_.wants_completed(record::Role::client)) {
+    return ledger_.finish(std::move(entry_), describe(kCompleted));
+  }
+  ledger_.finish_completed_try(std::move(entry_), duration_, first_byte_ - started_, bytes_in_,
+                               request_bytes_, static_cast<std::uint16_t>(status_));
+}
+
+record::RequestRecord Try::describe(const record::Ending& ending) const {
+  record::RequestRecord record;
+  record.connection = connection_id_;
+  record.number = number_;
+  record.role = record::Role::client;
+  record.purpose = purpose_;
+  record.method = method_;
+  record.status = static_cast<std::uint16_t>(status_);
+  record.started = WallTime(started_.time_since_epoch() + wall_offset_);
+  record.duration = duration_;
+  if (first_byte_ != Instant{}) record.time_to_first_byte = first_byte_ - started_;
+  record.bytes_in = bytes_in_;
+  record.bytes_out = request_bytes_;
+  record.ending = ending;
+  return record;
+}
+
+}  // namespace finack::client

@@ -1,0 +1,62 @@
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/learned_keepalive.h"
+#include "client/server_health.h"
+#include "finack/base/clock.h"
+#include "net/dial.h"
+#include "net/tls_stream.h"
+
+namespace finack::client {
+
+/// Where a server is and how it is spoken to.
+struct UpstreamTarget {
+  UpstreamTarget() = default;
+  UpstreamTarget(net::DialTarget address) { addresses.push_back(std::move(address)); }
+  UpstreamTarget(std::string host_, std::uint16_t port_) : host(std::move(host_)), port(port_) {}
+
+  /// Dialed in this order until one connects (RFC 8305). Empty: `host` is resolved for each dial.
+  std::vector<net::DialTarget> addresses;
+  std::string host;
+  std::uint16_t port = 0;
+  std::shared_ptr<net::TlsContext> tls;  ///< nullptr: plaintext.
+  net::TlsPeer tls_peer;
+};
+
+/// One server of a cluster, as all workers of the process share it: where it is, its health, what
+/// is known of its keep-alive, and how much is under way. Any thread.
+struct UpstreamServer {
+  UpstreamServer(std::string name_, UpstreamTarget target_, const HealthRules& rules,
+                 EjectionQuota& quota, Nanos own_keep_alive)
+      : name(std::move(name_)),
+        target(std::move(target_)),
+        health(rules, quota),
+        keep_alive(own_keep_alive) {}
+
+  const std::string name;  ///< As records and metrics name it: "127.0.0.1:9001".
+  const UpstreamTarget target;
+  std::uint32_t weight = 1;
+  bool backup = false;  ///< Used only while no other server is available.
+
+  ServerHealth health;
+  LearnedKeepAlive keep_alive;
+  std::atomic<std::uint32_t> requests_live{0};     ///< Tries under way.
+  std::atomic<std::uint32_t> connections_live{0};  ///< Dialing, busy and pooled.
+  std::atomic<Nanos::rep> rtt{0};                  ///< Smoothed round trip; 0: not known.
+
+  /// Takes a place for one connection; false: there are `most` already (0: no limit).
+  bool take_connection(std::uint32_t most) {
+    std::uint32_t live = connections_live.load(std::memory_order_relaxed);
+    do {
+      if (most != 0 && live >= most) return false;
+    } while (!connections_live.compare_exchange_weak(live, live + 1, std::memory_order_relaxed));
+    return true;
+  }
+  void give_connection() { connections_live.fetch_sub(1, std::memory_order_relaxed); }
+};
+
+}  // namespace finack::client
