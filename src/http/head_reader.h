@@ -134,7 +134,8 @@ template <class Parser, class Head, class Limits>
     const std::string_view name(p, colon);
     const std::string_view value(colon + 2, end);
     if (!append(head.headers, limit, name, value)) [[unlikely]] {
-      refuse(Reject::too_many_headers);
+      // Refused in any case; by its grammar first, as when the line comes in pieces.
+      read_other_field(p, {in.begin, in.end}, limit, head);
       return nullptr;
     }
     const bool may_matter = (Parser::kKeys >> field_key(*name.data(), name.size()) & 1) != 0;
