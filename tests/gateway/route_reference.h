@@ -2,6 +2,8 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,12 +41,19 @@ inline std::size_t host_rank(const MatchSettings& match, std::string_view host) 
   return best;
 }
 
+/// Made once for each text: making one takes long.
+inline bool matches_whole(const std::string& regex, std::string_view path) {
+  static std::map<std::string, std::unique_ptr<const RE2>> made;
+  auto& known = made[regex];
+  if (known == nullptr) known = std::make_unique<const RE2>(regex);
+  return RE2::FullMatch(re2::StringPiece(path.data(), path.size()), *known);
+}
+
 /// What kind of path matches (-1: none does) and how long it is.
 inline std::pair<int, std::size_t> path_rank(const MatchSettings& match, std::string_view path) {
   if (!match.exact.empty()) return {match.exact == path ? 3 : -1, 0};
   if (!match.regex.empty()) {
-    const bool fits =
-        path != "*" && RE2::FullMatch(re2::StringPiece(path.data(), path.size()), match.regex);
+    const bool fits = path != "*" && matches_whole(match.regex, path);
     return {fits ? 1 : -1, 0};
   }
   if (match.prefix.empty() || match.prefix == "/") return {0, 0};

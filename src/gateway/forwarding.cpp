@@ -1,0 +1,137 @@
+#include "gateway/forwarding.h"
+
+#include <algorithm>
+
+#include "finack/http/hop_by_hop.h"
+#include "gateway/arena_text.h"
+#include "gateway/header_edits.h"
+#include "gateway/proxy_status.h"
+#include "http/ascii.h"
+#include "http/scan.h"
+
+namespace finack::gateway {
+namespace {
+
+using http::Header;
+
+constexpr std::string_view kRequestId = "x-request-id";
+constexpr std::size_t kLongestRequestId = 128;
+
+/// What may stand in a name of a request.
+struct IdByte {
+  static constexpr bool accepts(unsigned char c) {
+    return http::scan::is_alpha(c) || http::scan::is_digit(c) ||
+           http::scan::is_one_of(c, "-_.:+/=@~");
+  }
+};
+
+bool is_sane_id(std::string_view id) {
+  return !id.empty() && id.size() <= kLongestRequestId &&
+         std::ranges::all_of(id, [](char c) { return http::scan::accepts<IdByte>(c); });
+}
+
+std::string_view make_id(const std::array<std::uint64_t, 2>& draw, route::ByteArena& arena) {
+  constexpr std::size_t kDigits = 16;
+  char* const place = arena.take(2 * kDigits);
+  for (std::size_t i = 0; i < 2 * kDigits; ++i) {
+    place[i] = "0123456789abcdef"[draw[i / kDigits] >> 4 * (kDigits - 1 - i % kDigits) & 15];
+  }
+  return {place, 2 * kDigits};
+}
+
+bool has_field(const std::vector<Header>& headers, std::string_view lower) {
+  return std::ranges::any_of(
+      headers, [lower](const Header& field) { return http::equals_lower(field.name, lower); });
+}
+
+}  // namespace
+
+std::string_view allowed_upgrade(std::string_view upgrade,
+                                 const std::vector<std::string>& allowed) {
+  std::string_view protocol;
+  while (http::take_list_member(upgrade, protocol)) {
+    const std::string_view bare = protocol.substr(0, protocol.find('/'));
+    for (const std::string& name : allowed) {
+      const bool versioned = name.find('/') != std::string::npos;
+      if (http::equals_nocase(versioned ? protocol : bare, name)) return protocol;
+    }
+  }
+  return {};
+}
+
+Forwarding::Forwarding(const GatewaySettings& settings, std::string_view mark)
+    : trusted_(settings.trusted_proxies),
+      policy_(settings.forwarded),
+      request_id_(settings.request_id),
+      proxy_status_(settings.proxy_status),
+      name_(settings.via.empty() ? "finack" : settings.via),
+      via_(settings.via, mark) {}
+
+std::string_view Forwarding::settle_request_id(std::vector<Header>& headers,
+                                               const std::array<std::uint64_t, 2>& draw,
+                                               route::ByteArena& arena) const {
+  std::string_view id;
+  for (const Header& field : headers) {
+    if (id.empty() && http::equals_lower(field.name, kRequestId)) id = field.value;
+  }
+  if (!is_sane_id(id)) id = {};
+  if (!request_id_) return id;
+  if (id.empty()) id = make_id(draw, arena);
+  std::erase_if(headers, [](const Header& h) { return http::equals_lower(h.name, kRequestId); });
+  headers.push_back({"X-Request-Id", id});
+  return id;
+}
+
+ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& hop,
+                                     const RouteSettings& route,
+                                     const std::array<std::uint64_t, 2>& draw,
+                                     route::ByteArena& arena, std::vector<Header>& headers) const {
+  ForwardedRequest request;
+  if (via_.looped(head.headers)) {
+    request.refused = record::Cause::policy_loop;
+    return request;
+  }
+  headers.assign(head.headers.begin(), head.headers.end());
+  const http::HopByHop connection = http::remove_hop_by_hop(headers);
+  std::erase_if(headers, [](const Header& field) {
+    return http::equals_lower(field.name, "host") ||
+           http::equals_lower(field.name, "content-length") ||
+           http::equals_lower(field.name, "expect");
+  });
+  request.host = head.host;
+  request.te_trailers = connection.te_trailers;
+  if (head.upgrade && head.framing == http::Framing::none) {
+    request.upgrade = allowed_upgrade(connection.upgrade, route.upgrade);
+  }
+  request.client = believed_client(hop.peer, headers, trusted_, policy_);
+  write_forwarded(headers, hop, trusted_.contains(hop.peer), policy_, arena);
+  request.request_id = settle_request_id(headers, draw, arena);
+  if (const std::string_view line = via_.line(head.minor); !line.empty()) {
+    headers.push_back({"Via", line});
+  }
+  apply_edits(route.headers.request, headers);
+  return request;
+}
+
+std::string_view Forwarding::prepare_response(std::uint8_t minor, const RouteSettings& route,
+                                              const ResponseAdditions& additions,
+                                              std::vector<Header>& headers) const {
+  const http::HopByHop connection = http::remove_hop_by_hop(headers);
+  std::erase_if(headers,
+                [](const Header& h) { return http::equals_lower(h.name, "content-length"); });
+  if (const std::string_view line = via_.line(minor); !line.empty()) {
+    headers.push_back({"Via", line});
+  }
+  if (!additions.request_id.empty() && !has_field(headers, kRequestId)) {
+    headers.push_back({"X-Request-Id", additions.request_id});
+  }
+  if (!additions.set_cookie.empty()) headers.push_back({"Set-Cookie", additions.set_cookie});
+  apply_edits(route.headers.response, headers);
+  return connection.upgrade;
+}
+
+std::string_view Forwarding::proxy_status(record::Cause cause, route::ByteArena& arena) const {
+  return proxy_status_ ? write_proxy_status(name_, cause, arena) : std::string_view();
+}
+
+}  // namespace finack::gateway
