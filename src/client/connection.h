@@ -193,12 +193,12 @@ class Connection final : public ListNode,
   bool room_wanted_ : 1 = false;  ///< write() said no.
   bool paused_ : 1 = false;
   bool interim_seen_ : 1 = false;
-  bool parting_ : 1 = false;        ///< The last response is done; the server may close first.
-  bool tunnel_fin_ : 1 = false;     ///< The server's, and told.
+  bool parting_ : 1 = false;     ///< The last response is done; the server may close first.
+  bool tunnel_fin_ : 1 = false;  ///< The server's, and told.
   bool own_fin_wanted_ : 1 = false;
   bool own_fin_sent_ : 1 = false;
   bool server_finished_first_ : 1 = false;  ///< Of a tunnel.
-  bool over_ : 1 = false;  ///< Recorded; only on_closed is to come.
+  bool over_ : 1 = false;                   ///< Recorded; only on_closed is to come.
   record::FlightRecorder recorder_;
 };
 

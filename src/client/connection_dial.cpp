@@ -111,9 +111,9 @@ void Connection::on_resolved(const net::Resolved& resolved) {
     if (!ours) {
       record::Evidence evidence;
       evidence.reason = net::name(resolved.error).data();
-      return end({EndedBy::network, How::unreachable, Phase::resolve,
-                  Cause::upstream_resolve_failed},
-                 evidence);
+      return end(
+          {EndedBy::network, How::unreachable, Phase::resolve, Cause::upstream_resolve_failed},
+          evidence);
     }
     ledger_.counters().timer_fired(TimerKind::resolve);
     recorder_.note_timer(TimerKind::resolve, loop_.now());
@@ -162,8 +162,7 @@ void Connection::on_race(net::RaceResult result) {
 void Connection::secure() {
   enter(Phase::tls);
   arm(TimerKind::tls, timeouts_.tls);
-  tls_ = std::make_unique<net::TlsStream>(loop_, *tcp_, server_.target.tls,
-                                          server_.target.tls_peer,
+  tls_ = std::make_unique<net::TlsStream>(loop_, *tcp_, server_.target.tls, server_.target.tls_peer,
                                           static_cast<net::TlsObserver&>(*this));
   stream_ = tls_.get();
   stream_->start(*this);

@@ -74,9 +74,8 @@ void Connection::look_for_end() {
 void Connection::stream_over() {
   const bool closed = end_.kind == EndKind::fin || end_.kind == EndKind::truncated;
   if (parting_) {
-    return end({closed ? EndedBy::peer : EndedBy::local, How::fin, Phase::body,
-                Cause::ok_completed},
-               {});
+    return end(
+        {closed ? EndedBy::peer : EndedBy::local, How::fin, Phase::body, Cause::ok_completed}, {});
   }
   if (user_ != nullptr && phase_ != Phase::tunnel) {
     using End = http::ResponseParser::EndOfStream;

@@ -56,11 +56,13 @@ void Pool::wait_for_fresh(Waiter& waiter) {
 /// All events of the turn are delivered: what is free now, its server has not closed.
 void Pool::hand_out() {
   if (closed_for_ != Cause::unknown) {
+    const bool both = record::info(closed_for_).ends_request;
+    const Cause cause = both ? closed_for_ : Cause::upstream_ejected;
     const record::Ending ending{.ended_by = record::EndedBy::local,
                                 .how = record::How::fin,
                                 .phase = Phase::connect,
-                                .cause = closed_for_,
-                                .severity = record::info(closed_for_).severity,
+                                .cause = cause,
+                                .severity = record::info(cause).severity,
                                 .delivered = record::Delivered::nothing_owed,
                                 .undelivered_bytes = 0,
                                 .evidence = {}};
@@ -164,8 +166,7 @@ void Pool::keep(Connection& connection) {
   if (closed_for_ != Cause::unknown) return connection.cut(closed_for_);
   if (worn(connection) || options_.rules.free_connections == 0)
     return connection.cut(Cause::ok_pool_retired);
-  if (free_count_ >= options_.rules.free_connections)
-    retire(free_.back(), Cause::ok_pool_retired);
+  if (free_count_ >= options_.rules.free_connections) retire(free_.back(), Cause::ok_pool_retired);
   put(connection, Place::free);
   if (free_count_ == 1) arm();
 }
@@ -206,8 +207,7 @@ void Pool::arm() {
   Instant due = Instant::max();
   if (!free_.empty()) due = free_.back().phase_since() + safe_age();
   if (witness_ != nullptr) {
-    due = std::min(due,
-                   witness_->phase_since() + kEnoughWitnessed * server().keep_alive.limit());
+    due = std::min(due, witness_->phase_since() + kEnoughWitnessed * server().keep_alive.limit());
   }
   if (short_of_dials()) due = std::min(due, options_.loop->now() + kPlaceLook);
   if (due != Instant::max()) options_.loop->timers().arm(*this, due);

@@ -171,8 +171,7 @@ void Try::finish(const record::Ending& ending) {
 /// The usual try costs no record.
 void Try::finish_completed() {
   let_go(kCompleted);
-  if (purpose_ != record::Purpose::traffic ||
-      ledger_.wants_completed(record::Role::client)) {
+  if (purpose_ != record::Purpose::traffic || ledger_.wants_completed(record::Role::client)) {
     return ledger_.finish(std::move(entry_), describe(kCompleted));
   }
   ledger_.finish_completed_try(std::move(entry_), duration_, first_byte_ - started_, bytes_in_,

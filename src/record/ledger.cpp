@@ -16,9 +16,9 @@ Ledger::Ledger(Options options)
       until_sample_{options.sample, options.sample},
       completed_(&counters_.requests.endings.cell({Role::server, options.purpose, EndedBy::local,
                                                    How::none, Phase::flush, Cause::ok_completed})),
-      completed_try_(&counters_.dialed.requests.endings.cell({Role::client, options.purpose,
-                                                              EndedBy::local, How::none,
-                                                              Phase::body, Cause::ok_completed})) {
+      completed_try_(
+          &counters_.dialed.requests.endings.cell({Role::client, options.purpose, EndedBy::local,
+                                                   How::none, Phase::body, Cause::ok_completed})) {
   assert(options.sample > 0);
 }
 
@@ -56,8 +56,8 @@ void Ledger::finish(RequestEntry&& entry, const RequestRecord& record) {
   books.requests.ended.add();
   if (!options_.recording) return;
   count_ending(books.requests, record.role, record.purpose, record.ending);
-  count_request(books, record.duration, record.time_to_first_byte, record.bytes_in, record.bytes_out,
-                record.status);
+  count_request(books, record.duration, record.time_to_first_byte, record.bytes_in,
+                record.bytes_out, record.status);
   if (record.ending.evidence.exception || !record.exception.empty()) counters_.exceptions.add();
   if (wants(record)) write(record);
 }

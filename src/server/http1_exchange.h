@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "base/inbox.h"
+#include "base/outbox.h"
 #include "finack/http/exchange.h"
 #include "finack/record/ledger.h"
 #include "http/chunked_decoder.h"
 #include "http/head_parser.h"
 #include "net/loop.h"
 #include "server/answered_request.h"
-#include "base/inbox.h"
-#include "base/outbox.h"
 #include "server/request_progress.h"
 #include "server/verdict.h"
 

@@ -159,7 +159,8 @@ void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
       break;
   }
   ledger_.counters().accepts.accepted.add();
-  Connection* connection = connections_.make(*this, std::move(fd), peer, listener, ids_.next().sequence);
+  Connection* connection =
+      connections_.make(*this, std::move(fd), peer, listener, ids_.next().sequence);
   if (on_open_ != nullptr) (*on_open_)(connection->id(), peer);
   connection->open();
 }

@@ -8,6 +8,7 @@
 #include <new>
 #include <string>
 
+#include "alloc/counting.h"
 #include "finack/route/engine.h"
 #include "support/server_rig.h"
 
@@ -64,6 +65,17 @@ void operator delete(void* place, std::size_t, std::align_val_t) noexcept { std:
 void operator delete[](void* place, std::size_t, std::align_val_t) noexcept { std::free(place); }
 
 namespace finack::tests {
+
+void start_counting() {
+  allocations = 0;
+  counting = true;
+}
+void go_on_counting() { counting = true; }
+std::size_t stop_counting() {
+  counting = false;
+  return allocations;
+}
+
 namespace {
 
 constexpr int kWarmUp = 50;

@@ -489,6 +489,25 @@ TEST_P(StreamConformance, KilledFromOutside) {
   EXPECT_EQ(c.seen.ends[0].error, ECONNABORTED);
 }
 
+TEST_P(StreamConformance, AfterAFailedSendWhatWasReceivedIsStillDelivered) {
+  Connected c(*loop, tcp_pair());
+  run_for(5ms);
+  // An answer and a reset behind it, both before the loop looks again.
+  const std::string answer(40'000, 'a');
+  write_all(c.peer.get(), answer);
+  reset(c.peer);
+  SendResult result = c.send("request");
+  for (int i = 0; i < 200 && result.kind == SendResult::Kind::pending; ++i) {
+    loop->run_once(5ms);
+    if (!c.seen.sent.empty()) result = c.seen.sent.back();
+  }
+  ASSERT_EQ(result.kind, SendResult::Kind::failed);
+  EXPECT_EQ(result.end.kind, EndKind::rst);
+  EXPECT_TRUE(run_until([&] { return c.seen.bytes.size() == answer.size(); }))
+      << c.seen.bytes.size();
+  EXPECT_FALSE(c.stream.readable());
+}
+
 TEST_P(StreamConformance, AddressesAreKnownAfterAReset) {
   Connected c(*loop, tcp_pair());
   const std::string before = to_string(peer_address(c.stream.fd()));

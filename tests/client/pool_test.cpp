@@ -1,0 +1,268 @@
+// A worker's connections to one server: who gets which, and when they are let go.
+#include "client/pool.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "client/client_rig.h"
+
+namespace finack::client::tests {
+namespace {
+
+using record::Cause;
+
+constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+class PoolTest : public ::testing::TestWithParam<net::Backend> {
+ protected:
+  void dialing(RigSetup setup = {}) {
+    rig_ = std::make_unique<ClientRig>(GetParam(), std::move(setup));
+    if (!rig_->loop)
+      GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())
+                   << " is refused on this host: " << rig_->why_not
+                   << "\n*** This backend was NOT tested.\n";
+  }
+  ClientRig& rig() { return *rig_; }
+  Pool& pool() { return *rig_->pool; }
+  /// Answers whatever request stands at any socket.
+  void answer_all() {
+    for (auto& peer : rig().peers) {
+      if (peer->received.find("\r\n\r\n") == std::string::npos) continue;
+      peer->received.clear();
+      peer->send(kOk);
+    }
+  }
+  /// One whole request; the id of the connection it went over, 0 where it failed.
+  std::uint64_t ask(Try::Begin how = {}) {
+    Asker& asker = rig().make();
+    rig().begin(asker, how);
+    EXPECT_TRUE(rig().until([&] {
+      answer_all();
+      return asker.done();
+    }));
+    return asker.failed ? 0 : asker.attempt.connection().sequence;
+  }
+  std::unique_ptr<ClientRig> rig_;
+};
+#define DIALING(...)         \
+  do {                       \
+    dialing(__VA_ARGS__);    \
+    if (IsSkipped()) return; \
+  } while (false)
+
+TEST_P(PoolTest, TheConnectionUsedLastGoesOutFirst) {
+  DIALING();
+  Asker& a = rig().make();
+  Asker& b = rig().make();
+  rig().begin(a);
+  rig().begin(b);
+  ASSERT_TRUE(rig().until([&] { return rig().peers.size() == 2 && a.ready && b.ready; }));
+  ASSERT_TRUE(rig().until([&] {
+    answer_all();
+    return a.done() && b.done();
+  }));
+  ASSERT_EQ(pool().free_connections(), 2U);
+  const std::uint64_t last = ask();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask(), last);
+  EXPECT_EQ(rig().peers.size(), 2U);
+}
+
+TEST_P(PoolTest, AFreshOneIsDialedForWhoAsksForIt) {
+  DIALING();
+  const std::uint64_t first = ask();
+  EXPECT_EQ(ask(), first);
+  EXPECT_NE(ask({.fresh_only = true}), first);
+  EXPECT_EQ(rig().peers.size(), 2U);
+}
+
+TEST_P(PoolTest, NoneIsHandedOutWhoseEndHasArrived) {
+  for (const bool reset : {false, true}) {
+    SCOPED_TRACE(reset);
+    DIALING();
+    const std::uint64_t first = ask();
+    rig().settle();
+    // The proxy stands still: the end arrives, then a request comes, and both wait for the loop.
+    reset ? rig().peer().reset() : rig().peer().close();
+    EXPECT_NE(ask(), first);
+    EXPECT_EQ(rig().requests.size(), 2U);
+    for (const std::string& line : rig().requests)
+      EXPECT_NE(line.find("ok.completed"), std::string::npos) << line;
+  }
+}
+
+TEST_P(PoolTest, AResponseAndAFinInOneFreeNoConnectionForWhoWaits) {
+  DIALING({.rules = {.connections = 1}});
+  Asker& first = rig().asked();
+  Asker& second = rig().make();
+  rig().begin(second);
+  rig().settle();
+  EXPECT_FALSE(second.ready) << "one place only";
+  EXPECT_TRUE(pool().full());
+  rig().peer().received.clear();
+  rig().peer().send(kOk);
+  rig().peer().finish();
+  ASSERT_TRUE(rig().until([&] {
+    answer_all();
+    return second.done();
+  }));
+  EXPECT_FALSE(second.failed);
+  EXPECT_FALSE(second.attempt.reused());
+  EXPECT_NE(second.attempt.connection().sequence, first.attempt.connection().sequence);
+}
+
+TEST_P(PoolTest, WhoWaitsGetsTheOneThatBecomesFree) {
+  DIALING({.rules = {.connections = 1}});
+  Asker& first = rig().asked();
+  Asker& second = rig().make();
+  Asker& gone = rig().make();
+  rig().begin(gone);
+  rig().begin(second);
+  rig().settle();
+  gone.attempt.cancel(Cause::app_cancelled);
+  rig().answer(first, kOk);
+  ASSERT_TRUE(rig().until([&] {
+    answer_all();
+    return second.done();
+  }));
+  EXPECT_TRUE(second.attempt.reused());
+  EXPECT_FALSE(gone.ready);
+  EXPECT_EQ(rig().peers.size(), 1U);
+}
+
+TEST_P(PoolTest, APlaceThatAnotherWorkerGivesUpIsTaken) {
+  DIALING({.rules = {.connections = 1}});
+  ASSERT_TRUE(rig().server->take_connection(1));  // the other worker's
+  Asker& asker = rig().make();
+  rig().begin(asker);
+  rig().advance(100ms, 5ms);
+  EXPECT_TRUE(rig().peers.empty());
+  rig().server->give_connection();
+  rig().advance(20ms, 5ms);
+  ASSERT_TRUE(rig().until([&] {
+    answer_all();
+    return asker.done();
+  }));
+}
+
+TEST_P(PoolTest, LimitsRetireConnections) {
+  DIALING({.rules = {.requests_per_connection = 2, .age = 10s, .free_connections = 1}});
+  const std::uint64_t first = ask();
+  EXPECT_EQ(ask(), first);
+  const std::uint64_t second = ask();
+  EXPECT_NE(second, first);
+  rig().advance(11s, 1s);
+  EXPECT_NE(ask(), second);
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 2; }));
+  for (const std::string& line : rig().connections)
+    EXPECT_TRUE(line.starts_with("local fin pool ok.pool_retired normal all")) << line;
+}
+
+TEST_P(PoolTest, CloseEndsFreeOnesNowAndBusyOnesWhenTheyAreFree) {
+  DIALING();
+  Asker& busy = rig().asked();
+  Asker& other = rig().make();
+  rig().begin(other);
+  ASSERT_TRUE(rig().until([&] { return rig().peers.size() == 2; }));
+  ASSERT_TRUE(
+      rig().until([&] { return rig().peers[1]->received.find("\r\n\r\n") != std::string::npos; }));
+  rig().answer(other, kOk);
+  EXPECT_EQ(pool().free_connections(), 1U);
+  pool().close(Cause::operator_server_drained);
+  Asker& late = rig().make();
+  rig().begin(late);
+  ASSERT_TRUE(rig().until([&] { return late.done() && rig().connections.size() == 1; }));
+  EXPECT_EQ(late.failed->cause, Cause::upstream_ejected);
+  EXPECT_FALSE(busy.done());
+  answer_all();
+  ASSERT_TRUE(rig().until([&] { return busy.done() && pool().empty(); }));
+  EXPECT_FALSE(busy.failed);
+}
+
+TEST_P(PoolTest, KeepAliveAsAdvertisedIsKept) {
+  DIALING();
+  Asker& asker = rig().asked();
+  rig().answer(asker, "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(rig().server->keep_alive.limit(), 5s);
+  rig().advance(4s, 500ms);
+  EXPECT_EQ(ask(), asker.attempt.connection().sequence);
+  rig().advance(5s, 500ms);
+  EXPECT_NE(ask(), asker.attempt.connection().sequence);
+}
+
+/// An upstream that says nothing and closes what was idle for a while.
+class ClosingUpstream {
+ public:
+  explicit ClosingUpstream(ClientRig& rig) : rig_(rig) {}
+  /// Closes what is due and answers what is asked.
+  void act(Nanos limit) {
+    since_.resize(rig_.peers.size(), Instant{});
+    due_.resize(rig_.peers.size());
+    for (std::size_t i = 0; i < rig_.peers.size(); ++i) {
+      Client& peer = *rig_.peers[i];
+      if (peer.fd() < 0) continue;
+      if (peer.received.find("\r\n\r\n") != std::string::npos) {
+        if (since_[i] != Instant{}) {
+          // How near the close a request came.
+          nearest = std::min(nearest, since_[i] + due_[i] - rig_.clock().now());
+        }
+        peer.received.clear();
+        peer.send(kOk);
+        since_[i] = rig_.clock().now();
+        due_[i] = limit + std::uniform_int_distribution<int>(-200, 200)(random_) * 1ms;
+      } else if (peer.gone()) {
+        peer.close();
+      } else if (since_[i] != Instant{} && rig_.clock().now() >= since_[i] + due_[i]) {
+        peer.close();
+        ++closes;
+      }
+    }
+  }
+  int closes = 0;
+  Nanos nearest = Nanos::max();
+
+ private:
+  ClientRig& rig_;
+  std::mt19937 random_{7};
+  std::vector<Instant> since_;
+  std::vector<Nanos> due_;
+};
+
+TEST_P(PoolTest, AnIdleLimitThatNobodyAdvertisesIsLearned) {
+  DIALING();
+  ClosingUpstream upstream(rig());
+  std::mt19937 random(11);
+  // Gaps around the limit.
+  const auto ask_after_gap = [&](Nanos limit) {
+    const auto percent = std::uniform_int_distribution<int>(20, 130)(random);
+    for (Nanos left = limit * percent / 100; left > Nanos{0}; left -= std::min<Nanos>(left, 50ms)) {
+      rig().clock().advance(std::min<Nanos>(left, 50ms));
+      rig().turn();
+      upstream.act(limit);
+    }
+    Asker& asker = rig().make();
+    rig().begin(asker);
+    ASSERT_TRUE(rig().until([&] {
+      upstream.act(limit);
+      return asker.done();
+    }));
+    rig().askers.clear();
+  };
+  while (upstream.closes < 20) ask_after_gap(3s);
+  upstream.nearest = Nanos::max();
+  for (int i = 0; i < 40; ++i) ask_after_gap(3s);
+  EXPECT_GE(upstream.nearest, 100ms);
+  const Nanos learned = rig().server->keep_alive.limit();
+  EXPECT_GT(learned, 2s) << "it is still used";
+  EXPECT_LT(learned, 3s);
+
+  const int before = upstream.closes;
+  while (upstream.closes < before + 50 && rig().server->keep_alive.limit() < 8s) ask_after_gap(10s);
+  EXPECT_GE(rig().server->keep_alive.limit(), 8s) << upstream.closes - before << " closes";
+}
+
+INSTANTIATE_TEST_SUITE_P(, PoolTest, ::testing::Values(net::Backend::epoll, net::Backend::io_uring),
+                         finack::tests::backend_name);
+
+}  // namespace
+}  // namespace finack::client::tests

@@ -1,0 +1,160 @@
+// TLS to upstreams: what a handshake that fails is recorded as, and what one that works carries.
+#include <gtest/gtest.h>
+
+#include "client/client_rig.h"
+#include "net/tls_peer.h"
+
+namespace finack::client::tests {
+namespace {
+
+using net::testing::Certificates;
+using net::testing::TlsPeerSetup;
+using net::testing::TlsPeerThread;
+
+class TlsUpstreamTest : public ::testing::TestWithParam<net::Backend> {
+ protected:
+  void dialing(bool real_time = true, const std::string& name = "localhost") {
+    auto context = net::TlsContext::client({.ca_file = Certificates::get().file("ca")});
+    ASSERT_TRUE(context);
+    rig_ = std::make_unique<ClientRig>(
+        GetParam(), RigSetup{.tls = *context, .tls_peer = {.name = name}, .real_time = real_time});
+    if (!rig_->loop)
+      GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())
+                   << " is refused on this host: " << rig_->why_not
+                   << "\n*** This backend was NOT tested.\n";
+    asker_ = &rig_->make();
+    rig_->begin(*asker_);
+    ASSERT_TRUE(rig_->until([&] { return !rig_->peers.empty(); }));
+  }
+  ClientRig& rig() { return *rig_; }
+  Fd peer_fd() {
+    rig().peer().reading = false;
+    Fd fd(::fcntl(rig().peer().fd(), F_DUPFD_CLOEXEC, 3));
+    rig().peer().close();
+    return fd;
+  }
+  void expect(const std::string& ending, const char* reason) {
+    EXPECT_TRUE(rig().until([&] { return !rig().connections.empty() && asker_->done(); }));
+    ASSERT_EQ(rig().connections.size(), 1U);
+    EXPECT_TRUE(rig().connections[0].starts_with(ending)) << rig().connections[0];
+    ASSERT_EQ(rig().requests.size(), 1U);
+    EXPECT_TRUE(rig().requests[0].starts_with(ending)) << rig().requests[0];
+    EXPECT_STREQ(rig().evidence[0].reason, reason);
+  }
+  std::unique_ptr<ClientRig> rig_;
+  Asker* asker_ = nullptr;
+};
+#define DIALING(...)                              \
+  do {                                            \
+    dialing(__VA_ARGS__);                         \
+    if (IsSkipped() || HasFatalFailure()) return; \
+  } while (false)
+
+TEST_P(TlsUpstreamTest, ARequestOverTls) {
+  DIALING();
+  std::string request;
+  TlsPeerThread peer(peer_fd(), {}, [&](SSL* ssl, Fd& fd) {
+    request = net::testing::tls_read(ssl, 8);
+    net::testing::tls_write(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    net::testing::tls_close(ssl, fd);
+  });
+  ASSERT_TRUE(rig().until([&] { return asker_->done() && !rig().connections.empty(); }));
+  peer.join();
+  EXPECT_EQ(request, "GET /x H");
+  EXPECT_EQ(asker_->received, "ok");
+  EXPECT_TRUE(rig().connections[0].starts_with("peer fin pool ok.pool_peer_closed normal"))
+      << rig().connections[0];
+}
+
+TEST_P(TlsUpstreamTest, ACertificateThatNobodyVouchesFor) {
+  DIALING();
+  TlsPeerSetup setup;
+  setup.certificate = "stranger";
+  TlsPeerThread peer(peer_fd(), setup, {});
+  expect("local alert tls upstream.tls_untrusted fault",
+         X509_verify_cert_error_string(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY));
+}
+
+TEST_P(TlsUpstreamTest, AnotherNamesCertificate) {
+  DIALING(true, "elsewhere.test");
+  TlsPeerThread peer(peer_fd(), {}, {});
+  expect("local alert tls upstream.tls_untrusted fault",
+         X509_verify_cert_error_string(X509_V_ERR_HOSTNAME_MISMATCH));
+}
+
+TEST_P(TlsUpstreamTest, AFinInsideTheHandshake) {
+  DIALING();
+  ASSERT_TRUE(rig().until([&] { return !rig().peer().received.empty(); }));
+  rig().peer().finish();
+  expect("peer fin tls upstream.tls_closed fault", nullptr);
+}
+
+TEST_P(TlsUpstreamTest, ARstInsideTheHandshake) {
+  DIALING();
+  ASSERT_TRUE(rig().until([&] { return !rig().peer().received.empty(); }));
+  rig().peer().reset();
+  expect("peer rst tls upstream.tls_closed fault", nullptr);
+}
+
+TEST_P(TlsUpstreamTest, AnAlertInsideTheHandshake) {
+  DIALING();
+  ASSERT_TRUE(rig().until([&] { return !rig().peer().received.empty(); }));
+  rig().peer().send(std::string_view("\x15\x03\x03\x00\x02\x02\x28", 7));
+  expect("peer alert tls upstream.tls_alert fault", "handshake_failure");
+}
+
+TEST_P(TlsUpstreamTest, PlaintextInsteadOfTls) {
+  DIALING();
+  rig().peer().send("HTTP/1.1 400 Bad Request\r\n\r\n");
+  expect("local rst tls upstream.tls_closed fault", "not_tls");
+}
+
+TEST_P(TlsUpstreamTest, ADemandForACertificateThatWeDoNotHave) {
+  DIALING();
+  TlsPeerSetup setup;
+  setup.client_ca = "ca";
+  TlsPeerThread peer(peer_fd(), setup, {});
+  // TLS 1.3: our handshake is done when the alert comes.
+  expect("peer alert", "certificate_required");
+  EXPECT_NE(rig().connections[0].find("upstream.tls_alert fault"), std::string::npos)
+      << rig().connections[0];
+}
+
+TEST_P(TlsUpstreamTest, AHandshakeThatIsNotAnswered) {
+  DIALING(false);
+  rig().advance(11s, 1s);
+  expect("local timeout tls timeout.tls notice", nullptr);
+  EXPECT_STREQ(rig().evidence[0].setting, "timeouts.tls");
+}
+
+TEST_P(TlsUpstreamTest, ABodyCutWithoutCloseNotify) {
+  DIALING();
+  TlsPeerThread peer(peer_fd(), {}, [&](SSL* ssl, Fd& fd) {
+    net::testing::tls_read(ssl, 8);
+    net::testing::tls_write(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\nok");
+    ::shutdown(fd.get(), SHUT_WR);
+    net::testing::read_all(fd.get());
+  });
+  expect("peer truncated body upstream.body_truncated fault", nullptr);
+}
+
+TEST_P(TlsUpstreamTest, ABodyThatOnlyTheFinEndsIsAFault) {
+  DIALING();
+  TlsPeerThread peer(peer_fd(), {}, [&](SSL* ssl, Fd& fd) {
+    net::testing::tls_read(ssl, 8);
+    net::testing::tls_write(ssl, "HTTP/1.0 200 OK\r\n\r\nok");
+    ::shutdown(fd.get(), SHUT_WR);
+    net::testing::read_all(fd.get());
+  });
+  ASSERT_TRUE(rig().until([&] { return asker_->done() && !rig().connections.empty(); }));
+  EXPECT_TRUE(
+      rig().connections[0].starts_with("peer truncated body upstream.body_end_unproved fault"))
+      << rig().connections[0];
+}
+
+INSTANTIATE_TEST_SUITE_P(, TlsUpstreamTest,
+                         ::testing::Values(net::Backend::epoll, net::Backend::io_uring),
+                         finack::tests::backend_name);
+
+}  // namespace
+}  // namespace finack::client::tests
