@@ -1,6 +1,6 @@
 #include "gateway/cluster.h"
 
-#include <fmt/format.h>
+#include <charconv>
 
 #include "finack/base/address.h"
 
@@ -54,16 +54,16 @@ client::HealthRules health_rules_of(const HealthSettings& h) {
   return rules;
 }
 
-Expected<net::DialTarget> target_of(const std::string& address) {
+/// The file's check has let only these forms through.
+client::UpstreamTarget target_of(const std::string& address) {
   constexpr std::string_view kUnix = "unix:";
   if (address.starts_with(kUnix)) return net::DialTarget::unix_socket(address.substr(kUnix.size()));
-  const auto parsed = parse_address(address);
-  if (!parsed || parsed->port == 0) {
-    return std::unexpected(Error{
-        .what = "not an address with a port, such as 127.0.0.1:9001, [::1]:9001 or unix:/path",
-        .side = Side::user});
-  }
-  return net::DialTarget{.address = *parsed, .unix_path = {}};
+  if (const auto parsed = parse_address(address))
+    return net::DialTarget{.address = *parsed, .unix_path = {}};
+  const std::size_t colon = address.rfind(':');
+  std::uint16_t port = 0;
+  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
+  return {address.substr(0, colon), port};
 }
 
 std::uint32_t count(const std::vector<UpstreamServerSettings>& servers) {
@@ -86,13 +86,22 @@ Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settin
   std::shared_ptr<Cluster> cluster(new Cluster(settings));
   const client::HealthRules health = health_rules_of(settings.health);
   for (const UpstreamServerSettings& server : settings.servers) {
-    auto target = target_of(server.address);
-    if (!target) {
-      return std::unexpected(Error{.what = fmt::format("cluster {}, server {}: {}", settings.name,
-                                                       server.address, target.error().what),
-                                   .side = Side::user});
+    client::UpstreamTarget target = target_of(server.address);
+    if (settings.tls) {
+      const UpstreamTlsSettings& tls = *settings.tls;
+      auto context = net::TlsContext::client({.verify = tls.verify,
+                                              .ca_file = tls.ca,
+                                              .certificate_file = tls.certificate,
+                                              .key_file = tls.key,
+                                              .alpn = tls.alpn});
+      if (!context) return std::unexpected(std::move(context.error()));
+      target.tls = std::move(*context);
+      const std::size_t colon = server.address.rfind(':');
+      target.tls_peer = {
+          .name = tls.server_name.empty() ? server.address.substr(0, colon) : tls.server_name,
+          .server = server.address};
     }
-    auto made = std::make_shared<client::UpstreamServer>(server.address, std::move(*target), health,
+    auto made = std::make_shared<client::UpstreamServer>(server.address, std::move(target), health,
                                                          cluster->quota_, settings.pool.idle);
     made->weight = server.weight;
     made->backup = server.backup;

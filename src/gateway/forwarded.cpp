@@ -66,7 +66,7 @@ std::optional<Address> forwarded_for(std::string_view element) {
     if (node.size() >= 2 && node.starts_with('"') && node.ends_with('"')) {
       node = node.substr(1, node.size() - 2);
     }
-    return route::parse_address(node);
+    return parse_address(node);
   }
   return std::nullopt;
 }
@@ -174,7 +174,7 @@ Address believed_client(const Address& peer, std::span<const Header> headers,
     std::string_view rest = field.value, entry;
     while (forwarded ? take_quoted_member(rest, ',', entry) : http::take_list_member(rest, entry)) {
       if (entry.empty()) continue;
-      walk.take(forwarded ? forwarded_for(entry) : route::parse_address(entry));
+      walk.take(forwarded ? forwarded_for(entry) : parse_address(entry));
     }
   }
   return walk.end(peer);

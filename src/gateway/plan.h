@@ -1,10 +1,13 @@
 #pragma once
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "finack/base/error.h"
-#include "finack/http/exchange.h"
 #include "gateway/cluster.h"
+#include "gateway/forwarding.h"
+#include "gateway/router.h"
 #include "gateway/settings.h"
 
 namespace finack::gateway {
@@ -13,25 +16,28 @@ namespace finack::gateway {
 /// reload makes another. Any thread.
 class Plan {
  public:
-  struct Route {
-    RouteSettings settings;
-    http::RouteLabel label;
-    std::shared_ptr<Cluster> cluster;  ///< nullptr: it answers by itself.
-  };
+  /// `mark` tells this process from others of its name (Via). The error names the place in the
+  /// settings.
+  static Expected<std::shared_ptr<const Plan>> create(GatewaySettings settings,
+                                                      std::string_view mark);
 
-  static Expected<std::shared_ptr<const Plan>> create(GatewaySettings settings);
-
-  const GatewaySettings& settings() const { return settings_; }
+  const Router& router() const { return router_; }
+  const Forwarding& forwarding() const { return forwarding_; }
   const std::vector<std::shared_ptr<Cluster>>& clusters() const { return clusters_; }
-  /// nullptr: no route takes it.
-  const Route* find(const http::RequestHead& head) const;
+  /// The cluster of a route, or of one branch of its split.
+  const std::shared_ptr<Cluster>& cluster(const Route& route, std::size_t branch) const {
+    return route_clusters_[route.index][branch];
+  }
 
  private:
-  explicit Plan(GatewaySettings settings) : settings_(std::move(settings)) {}
+  Plan(const GatewaySettings& settings, Router router, std::string_view mark)
+      : router_(std::move(router)), forwarding_(settings, mark) {}
+  Expected<void> connect_routes();
 
-  GatewaySettings settings_;
+  Router router_;
+  Forwarding forwarding_;
   std::vector<std::shared_ptr<Cluster>> clusters_;
-  std::vector<Route> routes_;
+  std::vector<std::vector<std::shared_ptr<Cluster>>> route_clusters_;  ///< By Route::index.
 };
 
 }  // namespace finack::gateway

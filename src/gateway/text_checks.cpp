@@ -62,7 +62,7 @@ TextVerdict check_field_value(std::string_view text) {
 TextVerdict check_host_pattern(std::string_view text) {
   std::string_view name = text;
   if (name.starts_with("*.")) name.remove_prefix(2);
-  const bool address = name.starts_with('[') && name.ends_with(']') && route::parse_address(name);
+  const bool address = name.starts_with('[') && name.ends_with(']') && parse_address(name);
   if (address && name.size() == text.size()) return {};
   if (name.find(':') != std::string_view::npos) {
     return refused(text, "has a port: write the host alone, such as example.test");
@@ -134,7 +134,7 @@ TextVerdict check_protocol(std::string_view text) {
 }
 
 TextVerdict check_network(std::string_view text) {
-  if (route::parse_network(text) || route::parse_address(text)) return {};
+  if (route::parse_network(text) || parse_address(text)) return {};
   return refused(text, "is neither an address nor a range: write 10.0.0.1 or 10.0.0.0/8");
 }
 

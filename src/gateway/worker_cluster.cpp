@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/hash_key.h"
+
 namespace finack::gateway {
 namespace {
 
-/// Requests under way for its weight: what a server that comes back slowly has more of.
-double load(const client::UpstreamServer& server, Instant now) {
-  const auto live = static_cast<double>(server.requests_live.load(std::memory_order_relaxed));
-  return (live + 1) / (static_cast<double>(server.weight) * server.health.warmth(now));
+std::vector<RingServer> ring_servers(const Cluster& cluster) {
+  std::vector<RingServer> servers;
+  for (const auto& server : cluster.servers()) servers.push_back({server->name, server->weight});
+  return servers;
 }
 
 }  // namespace
@@ -17,56 +19,51 @@ double load(const client::UpstreamServer& server, Instant now) {
 WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> cluster)
     : loop_(*parts.loop),
       cluster_(std::move(cluster)),
-      random_(static_cast<std::minstd_rand::result_type>(
-          std::uintptr_t(this) ^ static_cast<std::uintptr_t>(loop_.now().time_since_epoch().count()))) {
+      latencies_(cluster_->servers().size()),
+      candidates_(cluster_->servers().size()),
+      random_(std::random_device{}()),
+      balancer_(cluster_->settings().balance, ring_servers(*cluster_),
+                cluster_->settings().hash.load_percent, parts.worker) {
   for (const auto& server : cluster_->servers()) {
-    pools_.push_back(std::make_unique<client::Pool>(
-        client::Pool::Options{.loop = parts.loop,
-                              .ledger = parts.ledger,
-                              .ids = parts.ids,
-                              .server = server,
-                              .rules = cluster_->pool_rules(),
-                              .timeouts = cluster_->timeouts(),
-                              .limits = {},
-                              .purpose = record::Purpose::traffic,
-                              .wall_offset = parts.wall_offset}));
+    pools_.push_back(
+        std::make_unique<client::Pool>(client::Pool::Options{.loop = parts.loop,
+                                                             .ledger = parts.ledger,
+                                                             .ids = parts.ids,
+                                                             .server = server,
+                                                             .resolver = parts.resolver,
+                                                             .rules = cluster_->pool_rules(),
+                                                             .timeouts = cluster_->timeouts(),
+                                                             .limits = {},
+                                                             .wall_offset = parts.wall_offset}));
   }
 }
 
-bool WorkerCluster::usable(std::size_t server, std::uint64_t tried, bool backup,
-                           Instant now) const {
-  const client::UpstreamServer& s = *cluster_->servers()[server];
-  if (s.backup != backup || s.weight == 0 || !s.health.available(now)) return false;
-  return server >= 64 || (tried >> server & 1) == 0;
-}
-
-/// Of two drawn at random the one with less to do; the first usable one behind each draw.
-std::size_t WorkerCluster::choose(std::uint64_t tried, bool backup, Instant now) {
-  const std::size_t count = pools_.size();
-  std::size_t best = kNone;
-  for (int draw = 0; draw < 2; ++draw) {
-    const std::size_t from = count == 1 ? 0 : random_() % count;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t at = (from + i) % count;
-      if (at == best || !usable(at, tried, backup, now)) continue;
-      const auto& servers = cluster_->servers();
-      if (best == kNone || load(*servers[at], now) < load(*servers[best], now)) best = at;
-      break;
-    }
-  }
-  return best;
-}
-
-std::size_t WorkerCluster::pick(std::uint64_t tried) {
+std::optional<std::size_t> WorkerCluster::pick(const http::RequestHead& head, const Address& client,
+                                               std::span<const std::size_t> tried) {
   const Instant now = loop_.now();
-  std::size_t server = choose(tried, false, now);
-  if (server == kNone) server = choose(tried, true, now);
-  if (server == kNone && tried != 0) return pick(0);
-  return server;
+  const auto& servers = cluster_->servers();
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const client::UpstreamServer& server = *servers[i];
+    candidates_[i] = {.weight = server.weight,
+                      .warmth = server.health.warmth(now),
+                      .available = server.health.available(now),
+                      .backup = server.backup,
+                      .live = server.requests_live.load(std::memory_order_relaxed),
+                      .latency = &latencies_[i]};
+  }
+  const ClusterSettings& settings = cluster_->settings();
+  const std::uint64_t key = settings.balance == Balance::consistent_hash
+                                ? hash_key(settings.hash, head.headers, client)
+                                : 0;
+  return balancer_.pick(candidates_, {.draw = draw(), .key = key, .tried = tried, .now = now});
 }
 
 void WorkerCluster::close(record::Cause cause) {
   for (const auto& pool : pools_) pool->close(cause);
+}
+
+void WorkerCluster::cut(record::Cause cause) {
+  for (const auto& pool : pools_) pool->cut(cause);
 }
 
 bool WorkerCluster::empty() const {

@@ -1,59 +1,16 @@
 #include "route/client_address.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "finack/route/engine.h"
 #include "http/ascii.h"
 
 namespace finack::route {
 
-namespace {
-
-/// Without the brackets of IPv6; empty when one of them is missing.
-std::string_view without_brackets(std::string_view text) {
-  if (!text.starts_with('[')) return text;
-  return text.ends_with(']') ? text.substr(1, text.size() - 2) : std::string_view();
-}
-
-/// "1.2.3.4:80" and "[::1]:80" without the port, which some proxies add.
-std::string_view without_port(std::string_view text) {
-  if (text.starts_with('[')) return text.substr(0, text.find(']') + 1);
-  const std::size_t colon = text.find(':');
-  const bool one_colon = colon != std::string_view::npos && text.rfind(':') == colon;
-  return one_colon ? text.substr(0, colon) : text;
-}
-
-/// nullopt when `text` is no address.
-std::optional<Address> parse_address(std::string_view text) {
-  const std::string plain(without_brackets(text));
-  Address out;
-  in_addr v4{};
-  in6_addr v6{};
-  if (::inet_pton(AF_INET, plain.c_str(), &v4) == 1) {
-    out.family = Address::Family::v4;
-    std::memcpy(out.bytes, &v4, 4);
-    return out;
-  }
-  if (::inet_pton(AF_INET6, plain.c_str(), &v6) != 1) return std::nullopt;
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-    out.family = Address::Family::v4;
-    std::memcpy(out.bytes, v6.s6_addr + 12, 4);
-  } else {
-    out.family = Address::Family::v6;
-    std::memcpy(out.bytes, v6.s6_addr, 16);
-  }
-  return out;
-}
-
-}  // namespace
-
 std::optional<Network> parse_network(std::string_view text) {
   const std::size_t slash = text.find('/');
-  const auto base = parse_address(text.substr(0, slash));
+  const auto base = parse_host(text.substr(0, slash));
   if (!base) return std::nullopt;
   const unsigned most = base->family == Address::Family::v4 ? 32 : 128;
   Network out{*base, most};
@@ -85,7 +42,7 @@ std::string client_address(const Engine& engine, const Address& peer,
     while (!list.empty()) {
       const std::size_t comma = list.rfind(',');
       const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      const auto entry = parse_address(without_port(http::trim_ows(list.substr(begin))));
+      const auto entry = parse_address(http::trim_ows(list.substr(begin)));
       if (!entry) return host_string(client);
       client = *entry;
       if (!engine.trusts(client)) return host_string(client);

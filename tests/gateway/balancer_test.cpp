@@ -334,7 +334,7 @@ TEST(HashKey, GoesByWhatIsNamed) {
   const auto key = [](std::string header, std::string cookie, std::vector<http::Header> headers,
                       const char* client = "10.0.0.1") {
     return hash_key({std::move(header), std::move(cookie), 0}, headers,
-                    route::parse_address(client).value());
+                    parse_address(client).value());
   };
   const std::uint64_t by_address = key("", "", {});
   EXPECT_EQ(by_address, key("", "", {{"X-User", "7"}}, "10.0.0.1:99")) << "not by port";

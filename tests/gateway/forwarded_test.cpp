@@ -18,7 +18,7 @@ Address address(std::string_view text) {
     unix_socket.family = Address::Family::unix_socket;
     return unix_socket;
   }
-  return route::parse_address(text).value();
+  return parse_address(text).value();
 }
 
 const std::vector<std::string> kNetworks = {"10.0.0.0/8", "192.0.2.1", "fd00::/8"};

@@ -99,7 +99,7 @@ struct Asked {
     settings.via.clear();
     head.host = "a.test";
     hop.host = head.host;
-    hop.peer = route::parse_address("203.0.113.9").value();
+    hop.peer = parse_address("203.0.113.9").value();
   }
   ForwardedRequest prepare() {
     forwarding.emplace(settings, "7f");

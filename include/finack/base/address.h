@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <string_view>
 
 #include "finack/base/error.h"
@@ -21,6 +23,11 @@ struct Address {
 
 /// "127.0.0.1:8080", "[::1]:8080", "unix:" or "".
 std::string to_string(const Address& address);
+
+/// An IP address: "127.0.0.1", "::1" or "[::1]". A mapped IPv4 address is read as IPv4.
+std::optional<Address> parse_host(std::string_view text);
+/// The same with or without a port: "127.0.0.1:80", "[::1]:80"; port 0 where there is none.
+std::optional<Address> parse_address(std::string_view text);
 /// Without the port: what per-client limits and logs go by. IPv4-mapped IPv6 prints as IPv4.
 std::string host_string(const Address& address);
 /// A kernel address as a value; IPv4-mapped IPv6 becomes IPv4.
