@@ -40,8 +40,9 @@ struct CommandLine {
 /// only then, the values are written to the table's fields. argv[0] is skipped. Throws nothing.
 CommandLine parse(int argc, const char* const* argv, const OptionTable& table,
                   const Command& command, const Environment& environment = process_environment());
-/// The same for a command whose file has parts besides its table: they are filled, too. The root
-/// scope must have a table of its own or borrow one that outlives the result.
+/// The same for a command whose file has parts besides its table: without a mistake they are
+/// filled, also before --print-config. The root scope must have a table of its own or borrow one
+/// that outlives the result.
 CommandLine parse(int argc, const char* const* argv, const Scope& root, const Command& command,
                   const Environment& environment = process_environment());
 
