@@ -67,15 +67,15 @@ void tries_fit_the_total(const ClusterUse& use, std::vector<Misalignment>& out) 
 
 void connect_is_short(const ClusterUse& use, std::vector<Misalignment>& out) {
   const WaitInForce connect = use.connect();
-  const std::size_t servers = use.cluster().servers.size();
-  if (servers < 2 || (connect.limited() && connect.value <= kLongConnect)) return;
+  if (use.cluster().servers.size() < 2 || (connect.limited() && connect.value <= kLongConnect))
+    return;
   out.push_back(
       {.rule = "20W",
        .settings = {connect.setting()},
-       .what = fmt::format("each request that meets a server which is cut off waits {} before one "
-                           "of the other {} is asked",
-                           connect.limited() ? format_duration(connect.value) : "for the kernel",
-                           servers - 1),
+       .what = fmt::format(
+           "each request that meets a server which is cut off waits {} before "
+           "another one is asked",
+           connect.limited() ? format_duration(connect.value) : "until the kernel gives up"),
        .change = "set connect to 5s or less; 1s is plenty within one data centre"});
 }
 
