@@ -136,6 +136,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::Departure left() override;
   void set_route(const http::RouteLabel& route) override;
   void set_request_id(std::string_view id) override { request_id_ = id; }
+  void set_upstream(std::span<const record::UpstreamTry>) override {}
 
   void run_deferred() override;
 
