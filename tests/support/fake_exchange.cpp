@@ -296,4 +296,14 @@ void FakeExchange::set_request_id(std::string_view id) {
   request_id = id;
 }
 
+void FakeExchange::set_upstream(std::span<const record::UpstreamTry> tries) {
+  touch();
+  upstream.assign(tries.begin(), tries.end());
+}
+
+void FakeExchange::set_queued(bool now_queued) {
+  touch();
+  queued.push_back(now_queued);
+}
+
 }  // namespace finack::tests
