@@ -298,7 +298,12 @@ void FakeExchange::set_request_id(std::string_view id) {
 
 void FakeExchange::set_upstream(std::span<const record::UpstreamTry> tries) {
   touch();
-  if (record_response) upstream.assign(tries.begin(), tries.end());
+  upstream.assign(tries.begin(), tries.end());
+}
+
+void FakeExchange::set_queued(bool now_queued) {
+  touch();
+  queued.push_back(now_queued);
 }
 
 }  // namespace finack::tests

@@ -57,6 +57,7 @@ class FakeExchange final : public http::Exchange {
   std::string route;
   std::string request_id;
   std::vector<record::UpstreamTry> upstream;
+  std::vector<bool> queued;  ///< Each change of set_queued().
   std::vector<int> informed;
   int touched_after_end = 0;
   int left_polls = 0;
@@ -96,6 +97,7 @@ class FakeExchange final : public http::Exchange {
   void set_route(const http::RouteLabel& label) override;
   void set_request_id(std::string_view id) override;
   void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_queued(bool now_queued) override;
 
  private:
   bool take_head(const http::ResponseHead& head);
