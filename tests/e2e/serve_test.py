@@ -27,14 +27,14 @@ def eventually(condition):
     return True
 
 
-def answer(name, body, head=b""):
-    return (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Server: %s\r\n%s\r\n" %
-            (len(body), name.encode(), head)) + body
+def answer(name, body):
+    return (b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nX-Server: %s\r\n\r\n" %
+            (len(body), name.encode())) + body
 
 
 class Upstream:
-    """An HTTP/1.1 server with keep-alive. It answers with its name and the request's head; /wait
-    is answered once release() is called."""
+    """An HTTP/1.1 server with keep-alive. It answers with the request's body or else its head;
+    /wait is answered once release() is called."""
 
     def __init__(self, case, name="u"):
         self.name = name
@@ -73,9 +73,10 @@ class Upstream:
                     got += more
                 head, got = got.split(b"\r\n\r\n", 1)
                 length = re.search(rb"(?im)^content-length: (\d+)\r?$", head)
-                while length and len(got) < int(length[1]):
+                size = int(length[1]) if length else 0
+                while len(got) < size:
                     got += client.recv(65536)
-                body, got = got[:int(length[1])] if length else b"", got[int(length[1]) if length else 0:]
+                body, got = got[:size], got[size:]
                 self.heads.append(head.decode("latin-1"))
                 if b" /wait " in head.split(b"\r\n")[0]:
                     self.waiting.release()
@@ -98,7 +99,7 @@ class Upstream:
 class Serve:
     """A `finack serve` on free ports."""
 
-    def __init__(self, case, *flags, config=None, before=()):
+    def __init__(self, case, *flags, config=None):
         folder = tempfile.TemporaryDirectory(prefix="finack_serve_")
         case.addCleanup(folder.cleanup)
         self.folder = folder.name
