@@ -48,8 +48,8 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
   tried_count_ = 0;
   deadline_ = Instant::max();
   response_due_.reset();
-  fresh_only_ = holds_budget_ = body_sent_ = responding_ = response_empty_ = paused_ = gone_ =
-      false;
+  fresh_only_ = holds_budget_ = holds_slot_ = body_sent_ = responding_ = response_empty_ = paused_ =
+      gone_ = false;
   told_ = false;
   WorkerCluster& share = *passage_.share;
   const RouteSettings& route = passage_.route->settings;
@@ -72,23 +72,80 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
 // ---- To the server
 
 void ProxiedRequest::begin_try() {
-  const auto server = passage_.share->pick(exchange_->request(), forwarded_.client,
-                                           std::span(tried_).first(tried_count_));
-  if (!server) {
-    return fail(tries_.empty() ? Cause::upstream_none_healthy : tries_.all().back().cause);
+  // Who holds a slot waits for a connection alone, and before all who wait for a slot.
+  const bool behind_others = passage_.share->crowded() && !holds_slot_;
+  if (behind_others || !begin_if_possible()) queue_up();
+}
+
+/// False: it has to wait for a slot.
+bool ProxiedRequest::begin_if_possible() {
+  Cluster& cluster = *passage_.to->cluster;
+  const bool new_slot = !holds_slot_;
+  if (new_slot && !cluster.requests.try_take()) return false;
+  holds_slot_ = true;
+  const Choice choice = passage_.share->pick(exchange_->request(), forwarded_.client,
+                                             std::span(tried_).first(tried_count_));
+  if (choice.full) {
+    if (new_slot) {
+      holds_slot_ = false;
+      cluster.requests.give_back();
+    }
+    return false;
   }
-  server_ = *server;
+  leave_queue();
+  if (choice.server) {
+    ask(*choice.server);
+  } else {
+    fail(tries_.empty() ? Cause::upstream_none_healthy : tries_.all().back().cause);
+  }
+  return true;
+}
+
+void ProxiedRequest::queue_up() {
+  if (!passage_.to->cluster->take_place()) return fail(Cause::policy_overload_shed);
+  holds_place_ = true;
+  passage_.share->wait(turn_, holds_slot_);
+  if (const Nanos most = passage_.to->queue; most != Nanos(0))
+    pause_.set(most, &ProxiedRequest::queued_too_long);
+}
+
+void ProxiedRequest::leave_queue() {
+  if (!std::exchange(holds_place_, false)) return;
+  turn_.unlink();
+  pause_.stop();
+  passage_.to->cluster->queued.give_back();
+}
+
+void ProxiedRequest::queued_too_long() {
+  ledger_.counters().timer_fired(record::TimerKind::queue);
+  fail(Cause::timeout_queue);
+}
+
+void ProxiedRequest::ask(std::size_t server) {
+  client::Pool& pool = passage_.share->pool(server);
+  BoundedCount& pending = passage_.to->cluster->pending;
+  if (pending.most() != 0) {
+    holds_pending_ = pending.try_take();
+    if (!holds_pending_) return fail(Cause::policy_overload_shed);
+  }
+  server_ = server;
   ++number_;
   try_began_ = loop_.now();
   body_sent_ = false;
-  try_.begin(passage_.share->pool(server_), {.number = number_,
-                                             .fresh_only = std::exchange(fresh_only_, false),
-                                             .budget = passage_.to->try_budget,
-                                             .wall_offset = wall_offset_,
-                                             .timeouts = &passage_.to->timeouts});
+  try_.begin(pool, {.number = number_,
+                    .fresh_only = std::exchange(fresh_only_, false),
+                    .budget = passage_.to->try_budget,
+                    .wall_offset = wall_offset_,
+                    .timeouts = &passage_.to->timeouts});
+}
+
+/// The wait for a connection is over.
+void ProxiedRequest::note_connected() {
+  if (std::exchange(holds_pending_, false)) passage_.to->cluster->pending.give_back();
 }
 
 void ProxiedRequest::on_try_ready() {
+  note_connected();
   const http::RequestHead& head = exchange_->request();
   body_.rewind();
   std::string_view body;
@@ -136,6 +193,7 @@ void ProxiedRequest::refuse_body() {
 
 void ProxiedRequest::on_try_failed(const record::Ending& ending) {
   if (exchange_ == nullptr) return done();
+  note_connected();
   note_try();
   const Cause cause = ending.cause;
   if (client::blames_server(cause))
@@ -165,7 +223,7 @@ bool ProxiedRequest::retry(const client::RetryDecision& decision) {
   if (!decision.retry) return false;
   Cluster& cluster = *passage_.to->cluster;
   if (decision.of_budget && !holds_budget_) {
-    holds_budget_ = cluster.retry_budget().try_take(cluster.requests_live);
+    holds_budget_ = cluster.retry_budget().try_take(cluster.requests.count());
     if (!holds_budget_) return false;
   }
   fresh_only_ = decision.dial_afresh;
@@ -245,7 +303,11 @@ void ProxiedRequest::cut(Cause cause) {
 void ProxiedRequest::done() {
   budget_.stop();
   pause_.stop();
-  if (holds_budget_) passage_.to->cluster->retry_budget().give_back();
+  leave_queue();
+  note_connected();
+  Cluster& cluster = *passage_.to->cluster;
+  if (holds_budget_) cluster.retry_budget().give_back();
+  if (holds_slot_) cluster.requests.give_back();
   body_.reset();
   tries_.clear();
   arena_.reset();

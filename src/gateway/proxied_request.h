@@ -43,8 +43,21 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   void cut(record::Cause cause);
 
  private:
+  /// Its place in the queue.
+  struct Turn final : SlotWaiter {
+    explicit Turn(ProxiedRequest& of) : request(of) {}
+    bool on_slot() override { return request.begin_if_possible(); }
+    ProxiedRequest& request;
+  };
+
   // Tries and how the request ends: proxied_request.cpp.
   void begin_try();
+  bool begin_if_possible();
+  void queue_up();
+  void leave_queue();
+  void queued_too_long();
+  void ask(std::size_t server);
+  void note_connected();
   void on_try_ready() override;
   void on_try_write_ready() override { pump_body(); }
   void pump_body();
@@ -88,8 +101,9 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   record::Ledger& ledger_;
   Nanos wall_offset_;
   client::Try try_;
-  Alarm<ProxiedRequest> budget_;        ///< request_total.
-  Alarm<ProxiedRequest> pause_;         ///< Before a retry; then, of the draining.
+  Alarm<ProxiedRequest> budget_;  ///< request_total.
+  Alarm<ProxiedRequest> pause_;   ///< In the queue; before a retry; of the draining.
+  Turn turn_{*this};
   http::Exchange* exchange_ = nullptr;  ///< nullptr: it was let go of; what comes is dropped.
   Passage passage_;
   ForwardedRequest forwarded_;
@@ -107,6 +121,9 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   std::uint32_t number_ = 0;                   ///< Of the try.
   bool fresh_only_ = false;
   bool holds_budget_ = false;
+  bool holds_slot_ = false;      ///< One of Cluster::requests,
+  bool holds_pending_ = false;   ///< of Cluster::pending,
+  bool holds_place_ = false;     ///< of Cluster::queued.
   bool body_sent_ = false;       ///< All of it, in this try.
   bool responding_ = false;      ///< A byte of the final response went to the client.
   bool response_empty_ = false;  ///< Its status allows no body.
