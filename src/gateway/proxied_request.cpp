@@ -49,7 +49,7 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
   deadline_ = Instant::max();
   response_due_.reset();
   fresh_only_ = holds_budget_ = holds_slot_ = body_sent_ = responding_ = response_empty_ = paused_ =
-      gone_ = false;
+      blocked_ = gone_ = false;
   told_ = false;
   WorkerCluster& share = *passage_.share;
   const RouteSettings& route = passage_.route->settings;
@@ -59,17 +59,30 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
       route, {share.draw(), share.draw()}, arena_, headers_);
   if (forwarded_.refused != Cause::unknown) return fail(forwarded_.refused);
   if (!forwarded_.request_id.empty()) exchange.set_request_id(forwarded_.request_id);
-  body_.begin(exchange, route.max_body_bytes.value_or(~std::uint64_t{0}));
-  if (body_.too_large()) return fail(Cause::policy_body_too_large);
+  body_.begin(exchange, route, passage_.plan->buffer_directory());
+  if (body_.fault() != Cause::unknown) return fail(body_.fault());
   watch_client();
   if (const Nanos total = passage_.to->request_total; total != Nanos(0)) {
     deadline_ = loop_.now() + total;
     budget_.set(total, &ProxiedRequest::out_of_time);
   }
+  if (route.buffer_request) return gather_body();
   begin_try();
 }
 
 // ---- To the server
+
+/// Takes the body in before a server is asked.
+void ProxiedRequest::gather_body() {
+  switch (body_.gather()) {
+    case http::BodyRead::Kind::wait:
+      return exchange_->on_body_ready([this] { gather_body(); });
+    case http::BodyRead::Kind::cut:
+      return body_cut();
+    default:
+      return begin_try();
+  }
+}
 
 void ProxiedRequest::begin_try() {
   // Who holds a slot waits for a connection alone, and before all who wait for a slot.
@@ -114,6 +127,12 @@ void ProxiedRequest::leave_queue() {
   turn_.unlink();
   pause_.stop();
   passage_.to->cluster->queued.give_back();
+}
+
+void ProxiedRequest::give_slot() {
+  if (!std::exchange(holds_slot_, false)) return;
+  passage_.to->cluster->requests.give_back();
+  passage_.share->note_slot();
 }
 
 void ProxiedRequest::queued_too_long() {
@@ -169,9 +188,7 @@ void ProxiedRequest::pump_body() {
       case http::BodyRead::Kind::wait:
         return exchange_->on_body_ready([this] { pump_body(); });
       case http::BodyRead::Kind::cut:
-        // The exchange may have told so already, from inside.
-        if (exchange_ == nullptr) return;
-        return body_.too_large() ? refuse_body() : client_gone();
+        return body_cut();
       case http::BodyRead::Kind::end:
         body_sent_ = true;
         return try_.finish_body(exchange_->trailers());
@@ -182,11 +199,15 @@ void ProxiedRequest::pump_body() {
   }
 }
 
-/// It became longer than the route allows.
-void ProxiedRequest::refuse_body() {
-  try_.cancel(Cause::policy_other_leg);
-  note_try();
-  fail(Cause::policy_body_too_large);
+/// No more of the body is to be had.
+void ProxiedRequest::body_cut() {
+  if (exchange_ == nullptr) return;  // The exchange has told so already, from inside.
+  if (body_.fault() == Cause::unknown) return client_gone();
+  if (try_.active()) {
+    try_.cancel(Cause::policy_other_leg);
+    note_try();
+  }
+  fail(body_.fault());
 }
 
 // ---- Failures
@@ -307,8 +328,9 @@ void ProxiedRequest::done() {
   note_connected();
   Cluster& cluster = *passage_.to->cluster;
   if (holds_budget_) cluster.retry_budget().give_back();
-  if (holds_slot_) cluster.requests.give_back();
+  give_slot();
   body_.reset();
+  spool_.reset();
   tries_.clear();
   arena_.reset();
   WorkerCluster& share = *passage_.share;
@@ -331,6 +353,7 @@ void ProxiedRequest::client_gone() {
   const bool may_run = passage_.route->settings.on_client_gone == OnClientGone::run;
   if (may_run && body_sent_ && try_.connected()) {
     gone_ = true;
+    spool_.reset();
     return resume();
   }
   const http::Departure left = exchange_->left();

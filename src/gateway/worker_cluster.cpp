@@ -106,7 +106,7 @@ void WorkerCluster::run_deferred() {
 }
 
 void WorkerCluster::leave() {
-  if (!queue_.empty()) loop_.defer(*this);
+  note_slot();
   if (--requests_ == 0) emptied_();
 }
 

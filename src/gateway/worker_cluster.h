@@ -66,6 +66,10 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
 
   /// Queues it behind all others, or before them. Unlink it to wait no more.
   void wait(SlotWaiter& waiter, bool first);
+  /// A slot was given up.
+  void note_slot() {
+    if (!queue_.empty()) loop_.defer(*this);
+  }
   /// Others wait: nobody goes before them.
   bool crowded() const { return !queue_.empty(); }
 
