@@ -1,10 +1,12 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "finack/base/clock.h"
+#include "gateway/health_settings.h"
 
 // Names and defaults are those of the rules in the client layer that they are copied to.
 
@@ -108,49 +110,6 @@ struct BreakerSettings {
   friend bool operator==(const BreakerSettings&, const BreakerSettings&) = default;
 };
 
-/// Statuses from low to high.
-struct StatusRange {
-  int low = 200;
-  int high = 399;
-
-  friend bool operator==(const StatusRange&, const StatusRange&) = default;
-};
-
-enum class CheckKind : std::uint8_t { http, tcp };
-
-/// A question asked of each server again and again.
-struct ActiveCheckSettings {
-  CheckKind kind = CheckKind::http;
-  std::string path = "/";  ///< Of the GET.
-  std::string host;        ///< Its Host; empty: the server's address.
-  std::vector<StatusRange> expected = {StatusRange()};
-  Nanos interval = std::chrono::seconds(5);
-  Nanos timeout = std::chrono::seconds(2);
-  std::uint32_t fall = 3;  ///< Failed checks in a row before it is down.
-  std::uint32_t rise = 2;  ///< Passed checks in a row before it is up again.
-  bool starts_up = true;   ///< Before the first check.
-
-  friend bool operator==(const ActiveCheckSettings&, const ActiveCheckSettings&) = default;
-};
-
-/// Outlier ejection, by what requests met.
-struct PassiveHealthSettings {
-  std::uint32_t eject_after = 5;                 ///< Failures in a row; 0: never.
-  Nanos eject_for = std::chrono::seconds(10);    ///< Times the number of ejections so far,
-  Nanos eject_most = std::chrono::seconds(300);  ///< up to this.
-  std::uint32_t eject_percent = 50;              ///< At most this share of a cluster's servers.
-  Nanos slow_start{0};  ///< A server that comes back gets its share gradually over this time.
-
-  friend bool operator==(const PassiveHealthSettings&, const PassiveHealthSettings&) = default;
-};
-
-struct HealthSettings {
-  std::optional<ActiveCheckSettings> active;  ///< None: requests alone tell.
-  PassiveHealthSettings passive;
-
-  friend bool operator==(const HealthSettings&, const HealthSettings&) = default;
-};
-
 struct UpstreamTlsSettings {
   std::string ca;           ///< File of trusted certificates; empty: the system's.
   std::string server_name;  ///< SNI, and what the certificate must be for; empty: the server's.
@@ -175,6 +134,17 @@ struct ResolveSettings {
   friend bool operator==(const ResolveSettings&, const ResolveSettings&) = default;
 };
 
+/// What of a response is taken before the server counts as broken.
+struct ResponseLimitSettings {
+  std::size_t head_bytes = 64 * 1024;
+  std::size_t headers = 256;
+  std::uint32_t interims = 256;  ///< 1xx heads before the final one.
+  std::size_t trailer_bytes = 16 * 1024;
+  std::size_t trailers = 64;
+
+  friend bool operator==(const ResponseLimitSettings&, const ResponseLimitSettings&) = default;
+};
+
 /// Servers that answer the same requests.
 struct ClusterSettings {
   std::string name;
@@ -182,6 +152,7 @@ struct ClusterSettings {
   Balance balance = Balance::p2c_ewma;
   HashSettings hash;
   ClientTimeouts timeouts;
+  ResponseLimitSettings limits;
   PoolSettings pool;
   RetrySettings retry;
   BreakerSettings breaker;

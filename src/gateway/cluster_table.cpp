@@ -38,6 +38,18 @@ void describe_hash(Scope& scope, HashSettings& hash) {
               hash.load_percent, 101, 1000);
 }
 
+void describe_limits(Scope& scope, ResponseLimitSettings& limits) {
+  OptionTable& table = scope.rows();
+  table.bytes(key("head_bytes", "longest response head, status line included"), limits.head_bytes,
+              256, kMiB);
+  table.count(key("headers", "most header fields of a head"), limits.headers, 1, 10'000);
+  table.count(key("interims", "most interim responses (1xx) before the final one", "none"),
+              limits.interims, 1, 100'000);
+  table.bytes(key("trailer_bytes", "longest trailer section", "no trailers"), limits.trailer_bytes,
+              1, kMiB);
+  table.count(key("trailers", "most trailer fields", "no trailers"), limits.trailers, 1, 10'000);
+}
+
 void describe_pool(Scope& scope, PoolSettings& pool) {
   OptionTable& table = scope.rows();
   table.count(key("connections", "connections to one server, over all workers", "no limit"),
@@ -221,6 +233,8 @@ void describe_resolve(Scope& scope, ResolveSettings& resolve) {
 void describe_parts(Scope& scope, ClusterSettings& cluster) {
   scope.group({.key = "timeouts", .doc = "waits; each covers exactly one"}, cluster.timeouts,
               &describe_client_timeouts);
+  scope.group({.key = "limits", .doc = "what of a response is taken"}, cluster.limits,
+              &describe_limits);
   scope.group({.key = "pool", .doc = "connections that are kept"}, cluster.pool, &describe_pool);
   scope.group({.key = "retry", .doc = "which failures are tried again"}, cluster.retry,
               &describe_retry);

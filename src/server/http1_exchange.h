@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,9 @@
 namespace finack::server {
 
 class Connection;
+class Site;
 class Worker;
+struct Settings;
 
 /// The HTTP/1 request in progress on a connection: its input, its output, and what its handler
 /// sees. Leased from the worker when the first byte of a request arrives and given back when the
@@ -136,6 +139,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::Departure left() override;
   void set_route(const http::RouteLabel& route) override;
   void set_request_id(std::string_view id) override { request_id_ = id; }
+  void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_queued(bool queued) override;
 
   void run_deferred() override;
 
@@ -144,6 +149,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   using Response = RequestProgress::Response;
   using Body = RequestProgress::Body;
   using Out = RequestProgress::Out;
+
+  static constexpr std::size_t kTriesKept = 8;
 
   class SleepTimer final : public net::Timer {
    public:
@@ -205,6 +212,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void end_stream();
   void finish_response();
   void misuse();
+  void cut_for(record::Cause cause);
   void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);
   void keep_close_evidence(const record::Evidence& evidence);
@@ -224,8 +232,13 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void reset_request();
   void drop_callbacks();
 
+  /// Its connection's, also when that is gone.
+  const Settings& settings() const { return *settings_; }
+
   Worker& worker_;
   Connection* connection_ = nullptr;
+  Site* site_ = nullptr;
+  const Settings* settings_ = nullptr;
   RequestProgress r_;
   CloseWish close_;
   Inbox inbox_;
@@ -258,6 +271,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   mutable Address local_;                       ///< Asked for rarely, found once.
   std::string request_id_;
   std::string exception_;
+  /// As many as a record keeps; made with the first request that has any.
+  std::unique_ptr<std::array<record::UpstreamTry, kTriesKept>> tries_;
   Callback body_ready_, write_ready_, sleep_done_;
   SleepTimer sleep_timer_{*this};
   std::optional<std::stop_source> stop_;

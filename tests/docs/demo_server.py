@@ -1,77 +1,89 @@
-"""A server command of the docs, started on free ports in a folder of its own."""
+"""Server commands of the docs, started on free ports in a folder of the page."""
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
 
-ANNOUNCED = {8080: "listening on", 8081: "probes on", 9090: "admin on"}
+DOCUMENTED_PORTS = (8080, 8081, 8082, 9090, 9091)
+KIND = re.compile(r"finack (demo|serve)\b")
 READY_SECONDS = 60
 STOP_SECONDS = 60
 # An address of this machine is asked directly, whatever proxy the environment names.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+def free_ports(count):
+    """Ports that no connection of this machine takes for itself before a server binds them: from
+    below the range that the system hands out."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        low = int(file.read().split()[0])
+    found = []
+    while len(found) < count:
+        port = random.randrange(min(10_000, low // 2), low)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found
+
+
 class Ports:
-    """The documented ports, and those that the running server took and told: it asks for port 0, as
-    a port that somebody else found free may be taken before it is bound."""
+    """Documented ports and the free ones that stand for them in this run."""
 
     def __init__(self):
-        self.map = {}
+        self.map = dict(zip(DOCUMENTED_PORTS, free_ports(len(DOCUMENTED_PORTS))))
 
     def substitute(self, text):
-        return re.sub(r"(?<=:)(8080|8081|9090)\b",
-                      lambda m: str(self.map.get(int(m[1]), m[1])), text)
+        documented = "|".join(str(port) for port in DOCUMENTED_PORTS)
+        return re.sub(rf"(?<=:)({documented})\b", lambda m: str(self.map[int(m[1])]), text)
 
-    @staticmethod
-    def any(text):
-        return re.sub(r"(?<=:)(8080|8081|9090)\b", "0", text)
-
-    def read(self, announcement):
-        """Takes the ports from what a server says at its start; True once it has said all."""
-        for port, words in ANNOUNCED.items():
-            told = re.search(rf"^.*: {words} \S+:(\d+)$", announcement, re.M)
-            if told:
-                self.map[port] = int(told[1])
-        return re.search(r"^.*: \d+ workers?, .*$", announcement, re.M) is not None
-
-    @staticmethod
-    def environment():
-        return {"FINACK_LISTEN": "127.0.0.1:0", "FINACK_ADMIN": "127.0.0.1:0"}
+    def environment(self):
+        return {"FINACK_LISTEN": f"127.0.0.1:{self.map[8080]}",
+                "FINACK_ADMIN": f"127.0.0.1:{self.map[9090]}"}
 
 
 class DemoServer:
-    """Runs `command` by bash until stop(). What it prints goes to server.out and server.err."""
+    """Runs `command`, of a KIND, by bash until stop(). What it prints goes to KIND.out and KIND.err;
+    what it records to records.jsonl (demo) or serve.jsonl, unless the command names a file."""
 
     def __init__(self, command, folder, environment, ports):
         named = re.search(r"--records[ =](\S+)", command)
-        self.records_path = os.path.join(folder, named[1] if named else "records.jsonl")
         told = re.search(r"2>(\S+)", command)
-        self.errors_path = os.path.join(folder, told[1] if told else "server.err")
+        admin = re.search(r"--admin[ =]\S*:(\d+)", command)
+        self.admin_port = int(admin[1]) if admin else ports.map[9090]
+        self.kind = KIND.search(command)[1]
+        usual = "records.jsonl" if self.kind == "demo" else self.kind + ".jsonl"
+        self.records_path = os.path.join(folder, named[1] if named else usual)
+        self.errors_path = os.path.join(folder, told[1] if told else self.kind + ".err")
         self.seen = 0
         if not named:
             environment = {**environment, "FINACK_RECORDS": self.records_path}
-        with open(os.path.join(folder, "server.out"), "wb") as out, \
+        with open(os.path.join(folder, self.kind + ".out"), "wb") as out, \
                 open(self.errors_path, "wb") as errors:
-            self.process = subprocess.Popen(["bash", "-c", "exec " + ports.any(command)],
-                                            cwd=folder, env=environment, stdout=out, stderr=errors)
-        self.wait_ready(ports)
+            self.process = subprocess.Popen(["bash", "-c", "exec " + command], cwd=folder,
+                                            env=environment, stdout=out, stderr=errors)
+        self.wait_ready()
         self.new_records()
 
     def errors(self):
         with open(self.errors_path, encoding="utf-8") as file:
             return file.read()
 
-    def wait_ready(self, ports):
+    def wait_ready(self):
         """Until it wants traffic, and the record of our asking is written and in nobody's way."""
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                if ports.read(self.errors()):
-                    DIRECT.open(f"http://127.0.0.1:{ports.map[9090]}/readyz", timeout=5).close()
-                    break
+                DIRECT.open(f"http://127.0.0.1:{self.admin_port}/readyz", timeout=5).close()
+                break
             except OSError:
                 pass
             time.sleep(0.02)

@@ -127,6 +127,7 @@ TEST(GatewaySettings, EverythingCanBeSet) {
   EXPECT_EQ(api.hash, (HashSettings{"X-User", "", 150}));
   EXPECT_EQ(api.timeouts.try_, seconds(5));
   EXPECT_EQ(api.timeouts.tunnel_idle, minutes(10));
+  EXPECT_EQ(api.limits, (ResponseLimitSettings{32 * 1024, 100, 0, 4 * 1024, 8}));
   EXPECT_EQ(api.pool, (PoolSettings{100, 1000, minutes(10), seconds(30), 8}));
   EXPECT_EQ(api.retry,
             (RetrySettings{4, true, {502, 503}, {milliseconds(10), seconds(1)}, {10, 2}}));
