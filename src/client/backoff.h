@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/unit_draw.h"
 #include "finack/base/clock.h"
 
 namespace finack::client {
@@ -17,8 +18,7 @@ struct Backoff {
     const std::uint32_t doublings = std::min<std::uint32_t>(retry == 0 ? 0 : retry - 1, 30);
     const Nanos::rep times = Nanos::rep{1} << doublings;
     const Nanos widest = base > most / times ? most : base * times;
-    const double share = static_cast<double>(draw >> 11) * 0x1p-53;
-    return Nanos(static_cast<Nanos::rep>(static_cast<double>(widest.count()) * share));
+    return Nanos(static_cast<Nanos::rep>(static_cast<double>(widest.count()) * unit_draw(draw)));
   }
 };
 

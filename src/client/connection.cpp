@@ -25,6 +25,12 @@ constexpr std::size_t kChunkSizeBound = 18;
 /// How long a server that said `Connection: close` gets to close first.
 constexpr Nanos kParting = std::chrono::seconds(1);
 
+/// Whether a timer waits for bytes, or for the end, of a server whose stream is being read.
+constexpr bool waits_for_server(TimerKind timer) {
+  return timer == TimerKind::first_response_byte || timer == TimerKind::response_idle ||
+         timer == TimerKind::linger;
+}
+
 }  // namespace
 
 Connection::Connection(const Options& options)
@@ -53,7 +59,7 @@ void Connection::enter(Phase phase) {
 void Connection::arm(TimerKind timer, Nanos setting) {
   timer_ = timer;
   setting_ = setting;
-  if (setting == Nanos(0)) return disarm();
+  if (setting == Nanos(0) || (paused_ && waits_for_server(timer))) return disarm();
   loop_.timers().arm(*this, loop_.now() + setting);
 }
 
@@ -68,21 +74,26 @@ void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, h
   sent_at_ = loop_.now();
   interim_seen_ = false;
   chunked_ = head.framing == http::Framing::chunked;
-  body_due_ = body_follows || chunked_;
+  body_due_ = body_follows;
   parser_.begin(method, !head.upgrade.empty());
   char* out = outbox_.reserve(http::request_size_bound(head));
   outbox_.commit(http::encode_request(head, out));
+  if (!body.empty()) put(body);
+  if (!body_follows) put_end({});
   enter(Phase::send);
-  if (!body.empty()) {
-    write(body);
-  } else {
-    flush();
-  }
-  if (body_due_ && !body_follows) finish_body({});
+  flush();
+  room_wanted_ = !send_failed_ && outbox_.bytes() > kMostWaiting;
 }
 
 bool Connection::write(std::string_view bytes) {
   if (over_ || send_failed_ || bytes.empty()) return true;
+  put(bytes);
+  flush();
+  room_wanted_ = !send_failed_ && outbox_.bytes() > kMostWaiting;
+  return !room_wanted_;
+}
+
+void Connection::put(std::string_view bytes) {
   const bool chunk = chunked_ && phase_ != Phase::tunnel;
   if (chunk) {
     char* out = outbox_.reserve(kChunkSizeBound);
@@ -90,21 +101,24 @@ bool Connection::write(std::string_view bytes) {
   }
   outbox_.append(bytes);
   if (chunk) outbox_.append("\r\n");
-  flush();
-  room_wanted_ = !send_failed_ && outbox_.bytes() > kMostWaiting;
-  return !room_wanted_;
 }
 
 void Connection::finish_body(std::span<const http::Header> trailers) {
   if (over_ || user_ == nullptr) return;
-  body_due_ = false;
-  if (send_failed_) return;
-  if (chunked_) {
-    chunked_ = false;
-    char* out = outbox_.reserve(http::last_chunk_size_bound(trailers));
-    outbox_.commit(http::encode_last_chunk(trailers, out));
+  if (send_failed_) {
+    body_due_ = false;
+    return;
   }
+  put_end(trailers);
   flush();
+}
+
+void Connection::put_end(std::span<const http::Header> trailers) {
+  body_due_ = false;
+  if (!chunked_) return;
+  chunked_ = false;
+  char* out = outbox_.reserve(http::last_chunk_size_bound(trailers));
+  outbox_.commit(http::encode_last_chunk(trailers, out));
 }
 
 void Connection::flush() {
@@ -211,14 +225,16 @@ void Connection::pause_reading() {
   if (over_ || paused_) return;
   paused_ = true;
   stream_->pause_reading();
-  if (timer_ == TimerKind::response_idle) disarm();
+  if (waits_for_server(timer_)) disarm();
 }
 
 void Connection::resume_reading() {
   if (over_ || !paused_) return;
   paused_ = false;
   stream_->resume_reading();
-  if (phase_ == Phase::body) arm(TimerKind::response_idle, timeouts_.response_idle);
+  if (phase_ == Phase::wait) arm(TimerKind::first_response_byte, timeouts_.first_response_byte);
+  if (phase_ == Phase::head || phase_ == Phase::body)
+    arm(TimerKind::response_idle, timeouts_.response_idle);
   loop_.defer(later_);
 }
 
@@ -339,6 +355,7 @@ bool Connection::deliver_tunnel() {
 
 /// The whole response was handed over: the connection is free, or it parts.
 void Connection::response_done() {
+  if (over_) return;  // The user ended it.
   disarm();
   if (paused_) {
     paused_ = false;

@@ -68,14 +68,12 @@ class Connection final : public ListNode,
 
   // For the pool.
   Place place = Place::none;
-  /// Ends it, whatever it does; its user is told.
-  void cut(record::Cause cause);
+  void cut(record::Cause cause);  ///< Ends it, whatever it does; its user is told.
 
   record::Phase phase() const { return phase_; }
   record::ConnectionId id() const { return id_; }
   UpstreamServer& server() const { return server_; }
-  /// Whom it reached; family none: nobody yet.
-  const Address& peer() const { return peer_; }
+  const Address& peer() const { return peer_; }  ///< Whom it reached; family none: nobody yet.
   std::uint32_t requests() const { return requests_; }
   bool reused() const { return requests_ > 1 || spare_; }
   void mark_spare() { spare_ = true; }
@@ -87,8 +85,8 @@ class Connection final : public ListNode,
   bool request_due() const {
     return body_due_ || send_failed_ || send_pending_ || !outbox_.empty();
   }
-  /// Bytes of this request that the kernel has taken.
-  std::uint64_t request_bytes() const { return request_bytes_; }
+  bool truncated() const { return end_.kind == EndKind::truncated; }  ///< No close_notify.
+  std::uint64_t request_bytes() const { return request_bytes_; }  ///< That the kernel has taken.
   Nanos connect_time() const { return connect_time_; }
 
  private:
@@ -116,6 +114,8 @@ class Connection final : public ListNode,
   void enter(record::Phase phase);
   void arm(record::TimerKind timer, Nanos setting);
   void disarm() { loop_.timers().disarm(*this); }
+  void put(std::string_view bytes);
+  void put_end(std::span<const http::Header> trailers);
   void flush();
   void wait_for_room(bool progress);
   bool took(const SendResult& result);

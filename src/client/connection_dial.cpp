@@ -14,28 +14,17 @@ using record::TimerKind;
 
 namespace {
 
-struct DialVerdict {
-  Verdict verdict;
-  const char* resource = nullptr;  ///< What ran out.
-};
-
-DialVerdict dial_verdict(net::DialError error) {
-  constexpr Phase at = Phase::connect;
+/// What ran out, where that is why.
+const char* resource_of(net::DialError error) {
   switch (error) {
-    case net::DialError::refused:
-      return {{EndedBy::peer, How::refused, at, Cause::upstream_refused}};
-    case net::DialError::reset:
-      return {{EndedBy::peer, How::rst, at, Cause::upstream_connect_reset}};
-    case net::DialError::timed_out:
-      return {{EndedBy::local, How::timeout, at, Cause::timeout_connect}};
     case net::DialError::no_ports:
-      return {{EndedBy::local, How::none, at, Cause::resource_ports}, "ports"};
+      return "ports";
     case net::DialError::descriptors:
-      return {{EndedBy::local, How::rst, at, Cause::resource_descriptors}, "descriptors"};
+      return "descriptors";
     case net::DialError::memory:
-      return {{EndedBy::local, How::rst, at, Cause::resource_memory}, "memory"};
+      return "memory";
     default:
-      return {{EndedBy::network, How::unreachable, at, Cause::upstream_unreachable}};
+      return nullptr;
   }
 }
 
@@ -139,15 +128,14 @@ void Connection::on_race(net::RaceResult result) {
   if (result.target < dialing_->targets.size()) peer_ = dialing_->targets[result.target].address;
   if (!dialed) {
     const bool ours = dialed.error == net::DialError::timed_out && dialed.code == 0;
-    const DialVerdict judged = dial_verdict(dialed.error);
     record::Evidence evidence = ours ? timer_evidence() : record::Evidence{};
     evidence.error = dialed.code;
-    evidence.resource = judged.resource;
+    evidence.resource = resource_of(dialed.error);
     if (ours) {
       ledger_.counters().timer_fired(TimerKind::connect);
       recorder_.note_timer(TimerKind::connect, loop_.now());
     }
-    return end(judged.verdict, evidence);
+    return end(judge(dialed.error, dialed.code), evidence);
   }
   connect_time_ = dialed.took;
   smooth(server_.rtt, dialed.took);

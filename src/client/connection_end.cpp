@@ -73,10 +73,6 @@ void Connection::look_for_end() {
 
 void Connection::stream_over() {
   const bool closed = end_.kind == EndKind::fin || end_.kind == EndKind::truncated;
-  if (parting_) {
-    return end(
-        {closed ? EndedBy::peer : EndedBy::local, How::fin, Phase::body, Cause::ok_completed}, {});
-  }
   if (user_ != nullptr && phase_ != Phase::tunnel) {
     using End = http::ResponseParser::EndOfStream;
     const End at = parser_.end_of_stream();
@@ -94,7 +90,7 @@ void Connection::stream_over() {
     evidence.error = end_.error;
   }
   evidence.certainty = verdict->certainty;
-  if (phase_ == Phase::body && head_.framing == http::ResponseFraming::length) {
+  if (!parting_ && phase_ == Phase::body && head_.framing == http::ResponseFraming::length) {
     evidence.expected_bytes = *head_.content_length;
     evidence.received_bytes = evidence.expected_bytes - parser_.remaining();
   }
@@ -105,6 +101,7 @@ void Connection::stream_over() {
 /// The end of the stream was the end of the body.
 void Connection::body_over() {
   std::exchange(user_, nullptr)->on_body({}, Progress::unproved, {});
+  if (over_) return;  // The user ended it.
   if (request_due())
     return end({EndedBy::peer, How::fin, Phase::send, Cause::upstream_early_reply}, {});
   const bool cut = end_.kind == EndKind::truncated;
@@ -118,6 +115,7 @@ void Connection::tunnel_half_over() {
   tunnel_fin_ = true;
   server_finished_first_ = !own_fin_wanted_;
   end_ = {};
+  if (timer_ == TimerKind::linger) arm(TimerKind::tunnel_idle, timeouts_.tunnel_idle);
   if (own_fin_sent_) loop_.defer(later_);
   user_->on_tunnel_fin();
 }
@@ -129,6 +127,7 @@ bool Connection::unread() const {
 }
 
 Facts Connection::facts() const {
+  if (parting_) return kDone;
   if (stream_ == nullptr || user_ == nullptr) return 0;
   Facts facts = 0;
   if (reused()) facts |= kReused;
@@ -182,15 +181,9 @@ void Connection::end(const Verdict& verdict, record::Evidence evidence, bool fau
   const std::uint64_t unacked = stream_ != nullptr ? stream_->unacknowledged() : 0;
   const std::uint64_t unsent = outbox_.bytes();
   evidence.request = requests_;
-  const record::Ending ending{
-      .ended_by = verdict.ended_by,
-      .how = verdict.how,
-      .phase = verdict.phase,
-      .cause = verdict.cause,
-      .severity = fault ? record::Severity::fault : record::info(verdict.cause).severity,
-      .delivered = delivered(unacked, unsent),
-      .undelivered_bytes = unacked + unsent,
-      .evidence = evidence};
+  record::Ending ending = ending_of(verdict, delivered(unacked, unsent), evidence);
+  ending.undelivered_bytes = unacked + unsent;
+  if (fault) ending.severity = record::Severity::fault;
   write_record(ending);
   disarm();
   later_.unlink();

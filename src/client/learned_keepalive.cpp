@@ -18,8 +18,10 @@ constexpr std::size_t kEnoughForStrays = 8;
 }  // namespace
 
 void LearnedKeepAlive::advertised(Nanos timeout) {
+  // Each response may say it, and nearly always the same.
+  if (last_advertised_.load(std::memory_order_relaxed) == timeout.count()) return;
   const std::scoped_lock lock(mutex_);
-  if (advertised_ == timeout) return;
+  last_advertised_.store(timeout.count(), std::memory_order_relaxed);
   advertised_ = timeout;
   settle();
 }

@@ -10,6 +10,12 @@
 
 namespace finack::client {
 
+/// A setting of our own idle limit as a time: 0 is none, which is longer than any connection lasts,
+/// and short enough to be added to the clock and doubled.
+constexpr Nanos idle_limit(Nanos setting) {
+  return setting == Nanos(0) ? Nanos(std::chrono::hours(24 * 365 * 100)) : setting;
+}
+
 /// What is known of how long one server keeps an idle connection.
 struct KeepAliveFacts {
   std::optional<Nanos> advertised;  ///< Its last `Keep-Alive: timeout=`.
@@ -32,8 +38,9 @@ class LearnedKeepAlive {
  public:
   static constexpr std::size_t kWindow = 32;
 
-  /// `own_limit`: the pool's own idle limit, used as long as nothing shorter is known.
-  explicit LearnedKeepAlive(Nanos own_limit) : own_limit_(own_limit), limit_(own_limit.count()) {}
+  /// `own_limit`: the pool's own idle limit, used as long as nothing shorter is known; 0: none.
+  explicit LearnedKeepAlive(Nanos own_limit)
+      : own_limit_(idle_limit(own_limit)), limit_(own_limit_.count()) {}
 
   /// The server sent `Keep-Alive: timeout=`.
   void advertised(Nanos timeout);
@@ -60,6 +67,7 @@ class LearnedKeepAlive {
   std::size_t count_ = 0;  ///< Of ages_, up to kWindow.
   std::size_t next_ = 0;
   std::optional<Nanos> advertised_;
+  std::atomic<Nanos::rep> last_advertised_{-1};  ///< Looked at before the lock is taken.
   Instant burst_at_{};
   Nanos burst_low_{0};
   Nanos burst_high_{0};

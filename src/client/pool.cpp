@@ -16,6 +16,12 @@ constexpr int kEnoughWitnessed = 2;
 /// How often a full pool looks whether another worker has given up a place.
 constexpr Nanos kPlaceLook = std::chrono::milliseconds(10);
 
+/// The ending of a wait that brings no connection.
+record::Ending refusal(Cause cause) {
+  return ending_of({record::EndedBy::local, record::How::fin, Phase::connect, cause},
+                   record::Delivered::nothing_owed);
+}
+
 /// Counts the members of a list, but no further than `most`.
 std::size_t count(IntrusiveList<Waiter>& list, std::size_t most) {
   std::size_t n = 0;
@@ -25,7 +31,9 @@ std::size_t count(IntrusiveList<Waiter>& list, std::size_t most) {
 
 }  // namespace
 
-Pool::Pool(Options options) : options_(std::move(options)) {}
+Pool::Pool(Options options) : options_(std::move(options)) {
+  options_.rules.idle = idle_limit(options_.rules.idle);
+}
 
 Pool::~Pool() { assert(empty() && "connections outlive their pool"); }
 
@@ -44,11 +52,13 @@ bool Pool::worn(const Connection& connection) const {
 // ---- Who waits
 
 void Pool::wait(Waiter& waiter) {
+  waiter.since_ = options_.loop->now();
   waiters_.push_back(waiter);
   options_.loop->defer(*this);
 }
 
 void Pool::wait_for_fresh(Waiter& waiter) {
+  waiter.since_ = options_.loop->now();
   fresh_waiters_.push_back(waiter);
   options_.loop->defer(*this);
 }
@@ -56,17 +66,7 @@ void Pool::wait_for_fresh(Waiter& waiter) {
 /// All events of the turn are delivered: what is free now, its server has not closed.
 void Pool::hand_out() {
   if (closed_for_ != Cause::unknown) {
-    const bool both = record::info(closed_for_).ends_request;
-    const Cause cause = both ? closed_for_ : Cause::upstream_ejected;
-    const record::Ending ending{.ended_by = record::EndedBy::local,
-                                .how = record::How::fin,
-                                .phase = Phase::connect,
-                                .cause = cause,
-                                .severity = record::info(cause).severity,
-                                .delivered = record::Delivered::nothing_owed,
-                                .undelivered_bytes = 0,
-                                .evidence = {}};
-    while (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(ending);
+    while (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(refusal(closed_for_));
     return;
   }
   while (!waiters_.empty()) {
@@ -78,9 +78,23 @@ void Pool::hand_out() {
 }
 
 void Pool::dial_for_waiters() {
-  while (short_of_dials() && dial()) {
+  while (short_of_dials()) {
+    if (dial()) continue;
+    // What is free is of no use to who still waits, but its place is.
+    Connection* const kept = free_.empty() ? witness_ : &free_.back();
+    if (kept == nullptr) break;
+    retire(*kept, Cause::ok_pool_retired);
   }
   arm();
+}
+
+/// Ends the waits that have lasted too long: while a dial is under way, its own timers do.
+void Pool::end_waits(Instant now) {
+  if (options_.rules.wait == Nanos(0)) return;
+  for (auto* list : {&waiters_, &fresh_waiters_}) {
+    while (!list->empty() && short_of_dials() && now - list->front().since_ >= options_.rules.wait)
+      list->pop_front().on_no_connection(refusal(Cause::resource_slots));
+  }
 }
 
 /// More wait than are being dialed.
@@ -241,6 +255,7 @@ void Pool::on_timer() {
       oldest.cut(Cause::ok_pool_retired);
     }
   }
+  end_waits(now);
   if (!waiters_.empty() || !fresh_waiters_.empty()) options_.loop->defer(*this);
   arm();
 }
@@ -255,7 +270,8 @@ void Pool::on_ended(Connection& connection, const record::Ending& ending) {
     server().keep_alive.closed_idle(now - connection.phase_since(), now);
     arm();
   }
-  if (place == Place::dialing) {
+  // Once closed, hand_out() tells them all, and not from inside close().
+  if (place == Place::dialing && closed_for_ == Cause::unknown) {
     if (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(ending);
   }
   if (!waiters_.empty() || !fresh_waiters_.empty()) options_.loop->defer(*this);
@@ -270,13 +286,14 @@ void Pool::close(Cause cause) {
   closed_for_ = cause;
   if (witness_ != nullptr) retire(*witness_, cause);
   while (!free_.empty()) retire(free_.back(), cause);
-  dialing_.for_each([&](Connection& connection) { connection.cut(cause); });
+  while (!dialing_.empty()) retire(dialing_.front(), cause);
   options_.loop->defer(*this);
 }
 
 void Pool::cut(Cause cause) {
   close(cause);
-  busy_.for_each([&](Connection& connection) { connection.cut(cause); });
+  // Whose request ends may end others in turn.
+  while (!busy_.empty()) retire(busy_.front(), cause);
 }
 
 }  // namespace finack::client

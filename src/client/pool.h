@@ -12,8 +12,10 @@ struct PoolRules {
   std::uint32_t connections = 0;              ///< To one server, over all workers.
   std::uint32_t requests_per_connection = 0;  ///< Then it is retired.
   Nanos age{0};                               ///< Of a connection; then it is retired when free.
-  Nanos idle = std::chrono::seconds(60);      ///< The pool's own limit; what is learned is shorter.
-  std::uint32_t free_connections = 64;        ///< Kept per worker and server; 0: none is reused.
+  /// The pool's own limit; what is learned is shorter.
+  Nanos idle = std::chrono::seconds(60);
+  Nanos wait = std::chrono::seconds(10);  ///< Of a request for a place, where the pool is full.
+  std::uint32_t free_connections = 64;    ///< Kept per worker and server; 0: none is reused.
 };
 
 /// Waits in a pool for a connection.
@@ -21,11 +23,15 @@ class Waiter : public ListNode {
  public:
   /// The connection is the waiter's until its request is done: it calls send() from in here.
   virtual void on_connection(Connection& connection) = 0;
-  /// A dial failed in its stead, or the pool was closed.
+  /// A dial failed in its stead, the pool was closed, or no place became free in time.
   virtual void on_no_connection(const record::Ending& ending) = 0;
 
  protected:
   ~Waiter() = default;
+
+ private:
+  friend class Pool;
+  Instant since_{};
 };
 
 /// One worker's connections to one server: free ones, those being dialed, and who waits.
@@ -74,7 +80,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   std::size_t free_connections() const { return free_count_; }
   std::size_t live_connections() const { return live_; }
   /// Every connection that has not ended: busy, free, witnessing, being dialed. `visit` may cut the
-  /// one that it is given.
+  /// one that it is given, but not where that ends others too.
   template <class Visit>
   void for_each(Visit visit) {
     busy_.for_each(visit);
@@ -95,6 +101,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   Connection* checkout();
   bool dial();
   void dial_for_waiters();
+  void end_waits(Instant now);
   bool short_of_dials();
   void give(Waiter& waiter, Connection& connection);
   Waiter* next_waiter(bool fresh);

@@ -19,12 +19,26 @@ bool waited_too_long(Cause cause) {
          cause == Cause::timeout_response_idle;
 }
 
+/// Waits for the server that it did not end; those of our own (queue, drain) are none of its.
+bool server_was_slow(Cause cause) {
+  switch (cause) {
+    case Cause::timeout_resolve:
+    case Cause::timeout_connect:
+    case Cause::timeout_tls:
+    case Cause::timeout_send:
+      return true;
+    default:
+      return waited_too_long(cause);
+  }
+}
+
 /// A failure that another server, or another connection, may not have.
 bool upstream_failed(const TryFacts& facts) {
   if (facts.cause == Cause::ok_completed) return false;
   switch (record::info(facts.cause).family) {
-    case CauseFamily::upstream:
     case CauseFamily::timeout:
+      return server_was_slow(facts.cause);
+    case CauseFamily::upstream:
     case CauseFamily::network:
       return true;
     default:

@@ -29,7 +29,7 @@ std::string_view name(RetryReason reason);
 /// What may be retried. One per route or cluster.
 struct RetryRules {
   std::uint32_t tries = 3;     ///< In all, the first included; 1: no retries.
-  bool on_timeout = false;     ///< Also after timeout.first_response_byte and timeout.try.
+  bool on_timeout = false;     ///< Also after timeout.first_response_byte, response_idle and try.
   std::uint64_t statuses = 0;  ///< Bit n: status 500 + n of an idempotent request is retried.
   bool retries_status(int status) const {
     return status >= 500 && status < 564 && (statuses >> (status - 500) & 1) != 0;

@@ -54,14 +54,19 @@ void Try::on_connection(Connection& connection) {
   observer_.on_try_ready();
 }
 
-void Try::on_no_connection(const record::Ending& ending) {
+void Try::on_no_connection(const record::Ending& ending) { fail(as_request(ending)); }
+
+/// Over, and told in the words in which it is recorded.
+void Try::fail(const record::Ending& ending) {
   finish(ending);
   observer_.on_try_failed(ending);
 }
 
 void Try::send(const http::OutgoingRequest& head, http::Method method, std::string_view body,
                bool body_follows) {
-  method_ = http::name(method);
+  const bool known = method != http::Method::other;
+  if (!known) extension_method_ = head.method;
+  method_ = known ? http::name(method) : std::string_view(extension_method_);
   number_ = connection_->requests() + 1;
   connection_->send(*this, head, method, body, body_follows);
   reused_ = connection_->reused();
@@ -87,60 +92,43 @@ void Try::on_body(std::string_view bytes, Progress progress,
 
 void Try::complete(Progress progress) {
   if (connection_->request_due()) {
-    return finish({.ended_by = EndedBy::local,
-                   .how = How::fin,
-                   .phase = Phase::send,
-                   .cause = Cause::upstream_early_reply,
-                   .severity = record::info(Cause::upstream_early_reply).severity,
-                   .delivered = Delivered::partial,
-                   .undelivered_bytes = 0,
-                   .evidence = {}});
+    return finish(ending_of({EndedBy::local, How::fin, Phase::send, Cause::upstream_early_reply},
+                            Delivered::partial));
   }
   if (progress == Progress::complete) return finish_completed();
-  record::Ending ending = kCompleted;
-  ending.ended_by = EndedBy::peer;
-  ending.how = How::fin;
-  ending.cause = Cause::upstream_body_end_unproved;
-  ending.severity = record::info(ending.cause).severity;
+  const bool cut = connection_->truncated();
+  record::Ending ending = ending_of({EndedBy::peer, cut ? How::truncated : How::fin, Phase::body,
+                                     Cause::upstream_body_end_unproved},
+                                    Delivered::all);
+  if (cut) ending.severity = record::Severity::fault;
   finish(ending);
 }
 
-void Try::on_connection_end(const record::Ending& ending) {
-  finish(ending);
-  observer_.on_try_failed(ending);
-}
+void Try::on_connection_end(const record::Ending& ending) { fail(as_request(ending)); }
 
 void Try::on_timer() {
   ledger_.counters().timer_fired(record::TimerKind::per_try);
   record::Evidence evidence;
   evidence.setting = "timeouts.try";
   evidence.setting_value = static_cast<std::uint64_t>(budget_.count());
-  const record::Phase phase = connection_ != nullptr ? connection_->phase() : Phase::connect;
-  cancel(Cause::timeout_try, evidence);
-  observer_.on_try_failed({.ended_by = EndedBy::local,
-                           .how = How::timeout,
-                           .phase = phase,
-                           .cause = Cause::timeout_try,
-                           .severity = record::info(Cause::timeout_try).severity,
-                           .delivered = Delivered::nothing_owed,
-                           .undelivered_bytes = 0,
-                           .evidence = evidence});
+  observer_.on_try_failed(give_up(Cause::timeout_try, evidence));
 }
 
 void Try::cancel(Cause cause, const record::Evidence& evidence) {
-  if (!active()) return;
+  if (active()) give_up(cause, evidence);
+}
+
+record::Ending Try::give_up(Cause cause, const record::Evidence& evidence) {
   const bool timer = record::info(cause).how == "timeout";
   Connection* const connection = connection_;
   Waiter::unlink();
-  finish({.ended_by = EndedBy::local,
-          .how = timer ? How::timeout : How::fin,
-          .phase = connection != nullptr ? connection->phase() : Phase::connect,
-          .cause = cause,
-          .severity = record::info(cause).severity,
-          .delivered = request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed,
-          .undelivered_bytes = 0,
-          .evidence = evidence});
+  const record::Ending ending =
+      ending_of({EndedBy::local, timer ? How::timeout : How::fin,
+                 connection != nullptr ? connection->phase() : Phase::connect, cause},
+                request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed, evidence);
+  finish(ending);
   if (connection != nullptr) connection->cancel(cause, evidence);
+  return ending;
 }
 
 record::UpstreamTry Try::summary() const {

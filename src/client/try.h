@@ -2,6 +2,7 @@
 #include <cassert>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "client/pool.h"
@@ -90,6 +91,8 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   void on_timer() override;
 
   void complete(Progress progress);
+  void fail(const record::Ending& ending);
+  record::Ending give_up(record::Cause cause, const record::Evidence& evidence);
   void let_go(const record::Ending& ending);
   void finish(const record::Ending& ending);
   void finish_completed();
@@ -112,6 +115,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   Nanos duration_{0};  ///< Of the try that is over.
   std::uint32_t attempt_ = 1;
   std::string_view method_;
+  std::string extension_method_;  ///< What method_ shows where HTTP has no such method.
   std::uint64_t request_bytes_ = 0;
   std::uint64_t bytes_in_ = 0;  ///< Of the response's body.
   std::uint32_t number_ = 0;    ///< Of the request on its connection.

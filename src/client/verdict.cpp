@@ -43,6 +43,8 @@ constexpr auto kRules = std::to_array<Rule>({
      Cause::network_unreachable},
     {bit(EndKind::no_memory), kAny, 0, 0, EndedBy::local, How::rst, Cause::resource_memory},
 
+    {kLeft | kAlert, bit(Phase::body), kDone, 0, EndedBy::peer, How::none, Cause::ok_completed},
+
     {kBroken | bit(EndKind::fin), bit(Phase::tls), 0, 0, EndedBy::peer, How::none,
      Cause::upstream_tls_closed},
     {kLeft | kAlert, bit(Phase::pool), 0, 0, EndedBy::peer, How::none, Cause::ok_pool_peer_closed},
@@ -113,11 +115,50 @@ std::optional<Verdict> judge(EndKind end, record::Phase phase, Facts facts) {
   return std::nullopt;
 }
 
+Verdict judge(net::DialError error, int code) {
+  constexpr Phase at = Phase::connect;
+  switch (error) {
+    case net::DialError::refused:
+      return {EndedBy::peer, How::refused, at, Cause::upstream_refused};
+    case net::DialError::reset:
+      return {EndedBy::peer, How::rst, at, Cause::upstream_connect_reset};
+    case net::DialError::timed_out:
+      return judge(TimerKind::connect, at, code != 0);
+    case net::DialError::no_ports:
+      return {EndedBy::local, How::none, at, Cause::resource_ports};
+    case net::DialError::descriptors:
+      return {EndedBy::local, How::rst, at, Cause::resource_descriptors};
+    case net::DialError::memory:
+      return {EndedBy::local, How::rst, at, Cause::resource_memory};
+    default:
+      return {EndedBy::network, How::unreachable, at, Cause::upstream_unreachable};
+  }
+}
+
 Verdict judge(record::TimerKind timer, record::Phase phase, bool gone) {
   if (gone) return {EndedBy::network, How::timeout, phase, Cause::network_vanished};
   for (const TimerRule& rule : kTimers)
     if (rule.timer == timer) return {EndedBy::local, How::timeout, phase, rule.cause};
   return {EndedBy::local, How::timeout, phase, Cause::bug_invariant};
+}
+
+record::Ending ending_of(const Verdict& verdict, record::Delivered delivered,
+                         const record::Evidence& evidence) {
+  return {.ended_by = verdict.ended_by,
+          .how = verdict.how,
+          .phase = verdict.phase,
+          .cause = verdict.cause,
+          .severity = record::info(verdict.cause).severity,
+          .delivered = delivered,
+          .undelivered_bytes = 0,
+          .evidence = evidence};
+}
+
+record::Ending as_request(record::Ending ending) {
+  if (record::info(ending.cause).ends_request) return ending;
+  ending.cause = Cause::upstream_ejected;
+  ending.severity = record::info(ending.cause).severity;
+  return ending;
 }
 
 }  // namespace finack::client

@@ -5,6 +5,7 @@
 #include "finack/base/byte_stream.h"
 #include "finack/record/ending.h"
 #include "finack/record/timer_kind.h"
+#include "net/dial.h"
 
 namespace finack::client {
 
@@ -15,6 +16,7 @@ enum Fact : std::uint32_t {
   kSoon = 1U << 2,     ///< Within max(2 round trips, 50 ms) of the request's first byte.
   kInterim = 1U << 3,  ///< A 1xx response came: the server has read the request.
   kDecided = 1U << 4,  ///< A cause has been decided already.
+  kDone = 1U << 5,     ///< The last response is done; only the close was awaited.
 };
 using Facts = std::uint32_t;
 
@@ -32,8 +34,18 @@ struct Verdict {
 /// in a tunnel).
 std::optional<Verdict> judge(EndKind end, record::Phase phase, Facts facts);
 
+/// The verdict on a dial that failed; `code`: the kernel's errno, 0 where our own timer fired.
+Verdict judge(net::DialError error, int code);
+
 /// The verdict of a timer that fired; `gone` when the kernel shows that nothing is acknowledged any
 /// more, so that the path and not the server's slowness is the cause.
 Verdict judge(record::TimerKind timer, record::Phase phase, bool gone);
+
+/// The ending that a verdict means, with the severity of its cause.
+record::Ending ending_of(const Verdict& verdict, record::Delivered delivered,
+                         const record::Evidence& evidence = {});
+/// The ending of a request whose connection, or whose wait for one, ended thus: some causes are a
+/// connection's alone, and mean for its request that the server was taken away.
+record::Ending as_request(record::Ending ending);
 
 }  // namespace finack::client

@@ -13,14 +13,25 @@ namespace {
 constexpr std::string_view kGenerated =
     "<!-- Generated from the tables in the code. Do not edit. -->";
 
-constexpr std::string_view kIntroduction =
+constexpr std::string_view kSources =
     "Every setting is a flag, a key of the YAML file (`--config FILE`) and an environment "
     "variable.\n"
     "A flag wins over the environment, the environment over the file, the file over the default.\n"
     "`--print-config` prints what is in force and where it came from; its output is a valid file.\n"
     "A mistake stops the start: `file:line:column`, what was wrong and what is allowed, exit "
     "status\n"
-    "2; nothing of a file with a mistake is applied.\n\n"
+    "2; nothing of a file with a mistake is applied.\n\n";
+
+constexpr std::string_view kScopeSources =
+    "A setting whose table has flags can be given by its flag, by its environment variable or in "
+    "the\n"
+    "YAML file; a flag wins over the environment, the environment over the file. All others are "
+    "keys\n"
+    "of the file alone. A mistake is told as `file:line:column`, what was wrong and what is "
+    "allowed;\n"
+    "nothing of a file with a mistake is applied.\n\n";
+
+constexpr std::string_view kValues =
     "How values are written:\n\n"
     "- DURATION: `10s`, `250ms`, `1h30m`, `2d`; units d, h, m, s, ms, us, ns, the largest first; "
     "a\n"
@@ -182,10 +193,11 @@ void append_parts(const Scope& scope, const std::string& path, std::string& out)
   }
 }
 
-}  // namespace
+std::string begin_page(std::string_view title, std::string_view sources) {
+  return fmt::format("# {}\n\n{}\n\n{}{}", title, kGenerated, sources, kValues);
+}
 
-std::string configuration_reference_markdown(const OptionTable& table, std::string_view title) {
-  std::string out = fmt::format("# {}\n\n{}\n\n{}", title, kGenerated, kIntroduction);
+void append_groups(const OptionTable& table, std::string& out) {
   for (const Group& group : table.groups()) {
     if (!has_rows(table, group)) continue;
     out += fmt::format("\n## {}\n", group.title);
@@ -197,11 +209,19 @@ std::string configuration_reference_markdown(const OptionTable& table, std::stri
       if (option.group == group.title) append_row(option, out);
     }
   }
+}
+
+}  // namespace
+
+std::string configuration_reference_markdown(const OptionTable& table, std::string_view title) {
+  std::string out = begin_page(title, kSources);
+  append_groups(table, out);
   return out;
 }
 
 std::string configuration_reference_markdown(const Scope& root, std::string_view title) {
-  std::string out = configuration_reference_markdown(root.table(), title);
+  std::string out = begin_page(title, kScopeSources);
+  append_groups(root.table(), out);
   out += kParts;
   append_table(root, root.table().options().empty() ? With::rows : With::parts_only, "", out);
   append_parts(root, "", out);

@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/unit_draw.h"
 #include "gateway/text_hash.h"
 
 namespace finack::gateway {
-namespace {
-
-/// A share of one, [0, 1).
-double unit(std::uint64_t draw) { return static_cast<double>(draw >> 11) * 0x1p-53; }
-
-}  // namespace
+namespace {}  // namespace
 
 bool Balancer::Choice::allows(std::size_t place) const {
   const Candidate& candidate = candidates[place];
@@ -29,7 +25,8 @@ Balancer::Balancer(Balance balance, std::span<const RingServer> servers, std::ui
     : balance_(balance),
       load_percent_(load_percent),
       start_(scale_draw(mix(seed), servers.size())),
-      turns_(servers.size()) {
+      turns_(servers.size()),
+      has_room_(servers.size()) {
   if (balance == Balance::consistent_hash) ring_ = HashRing(servers);
 }
 
@@ -105,10 +102,10 @@ std::optional<std::size_t> Balancer::better_of_two(const Choice& choice) const {
     }
     return last;
   };
-  const std::size_t first = drawn(unit(choice.pick.draw) * total, std::nullopt);
+  const std::size_t first = drawn(unit_draw(choice.pick.draw) * total, std::nullopt);
   if (allowed == 1) return first;
   const double rest = total - choice.weight(first);
-  const std::size_t second = drawn(unit(mix(choice.pick.draw + 1)) * rest, first);
+  const std::size_t second = drawn(unit_draw(mix(choice.pick.draw + 1)) * rest, first);
 
   const double mean = total / static_cast<double>(allowed);
   const auto load = [&](std::size_t place) {
@@ -123,7 +120,7 @@ std::optional<std::size_t> Balancer::better_of_two(const Choice& choice) const {
   return one * load(first) <= other * load(second) * kLikeness ? first : second;
 }
 
-std::optional<std::size_t> Balancer::next_on_ring(const Choice& choice) const {
+std::optional<std::size_t> Balancer::next_on_ring(const Choice& choice) {
   double weights = 0, live = 1;
   for (std::size_t i = 0; i < choice.candidates.size(); ++i) {
     if (!choice.allows(i)) continue;
@@ -133,13 +130,13 @@ std::optional<std::size_t> Balancer::next_on_ring(const Choice& choice) const {
   if (weights <= 0) return std::nullopt;
   // At 100 % and more somebody always has room; what is set lower counts as 100.
   const double percent = std::max<double>(load_percent_, 100);
-  const auto found = ring_.find(choice.pick.key, [&](std::size_t place) {
-    if (!choice.allows(place)) return false;
-    if (load_percent_ == 0) return true;
-    const double room = std::ceil(live * choice.weight(place) / weights * percent / 100);
-    return choice.candidates[place].live + 1 <= room;
-  });
-  return found;
+  // A server has many points on the ring, and all of them ask.
+  for (std::size_t i = 0; i < choice.candidates.size(); ++i) {
+    const double room = std::ceil(live * choice.weight(i) / weights * percent / 100);
+    const bool fits = load_percent_ == 0 || choice.candidates[i].live + 1 <= room;
+    has_room_[i] = fits && choice.allows(i);
+  }
+  return ring_.find(choice.pick.key, [this](std::size_t place) { return has_room_[place]; });
 }
 
 }  // namespace finack::gateway

@@ -68,12 +68,13 @@ class Balancer {
   std::optional<std::size_t> next_in_turn(const Choice& choice);
   std::optional<std::size_t> least_busy(const Choice& choice) const;
   std::optional<std::size_t> better_of_two(const Choice& choice) const;
-  std::optional<std::size_t> next_on_ring(const Choice& choice) const;
+  std::optional<std::size_t> next_on_ring(const Choice& choice);
 
   Balance balance_;
   std::uint32_t load_percent_;
-  std::size_t start_ = 0;      ///< Where equals are looked at first.
-  std::vector<double> turns_;  ///< Of round_robin: what each server is owed.
+  std::size_t start_ = 0;       ///< Where equals are looked at first.
+  std::vector<double> turns_;   ///< Of round_robin: what each server is owed.
+  std::vector<bool> has_room_;  ///< Of consistent_hash, of the pick that is under way.
   HashRing ring_;
 };
 

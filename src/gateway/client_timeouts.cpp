@@ -35,8 +35,8 @@ constexpr TimeoutRow kTimeouts[] = {
                  "no limit", "a server that never answers holds its requests for ever"),
      &ClientTimeouts::first_response_byte, &RouteTimeouts::first_response_byte, kDay},
     {config::key("response_idle",
-                 "starts: we wait for bytes of the response's body · restarts: each byte · stops: "
-                 "complete",
+                 "starts: we wait for more of the response's head or body · restarts: each byte of "
+                 "the body, never in a head · stops: complete",
                  "no limit", "a server that stops within a response holds its request for ever"),
      &ClientTimeouts::response_idle, &RouteTimeouts::response_idle, kDay},
     {config::key("try", "budget of one try, from the dial or checkout to its end", "no limit"),

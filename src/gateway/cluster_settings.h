@@ -77,7 +77,7 @@ struct BudgetSettings {
 
 struct RetrySettings {
   std::uint32_t tries = 3;    ///< In all, the first included; 1: no retries.
-  bool on_timeout = false;    ///< Also after timeout.first_response_byte and timeout.try.
+  bool on_timeout = false;    ///< Also after timeout.first_response_byte, response_idle and try.
   std::vector<int> statuses;  ///< 500 to 563: retried for idempotent requests.
   BackoffSettings backoff;
   BudgetSettings budget;

@@ -65,7 +65,8 @@ void describe_backoff(Scope& scope, BackoffSettings& backoff) {
   table.duration(key("most", "widest wait before any retry", "retries do not wait"), backoff.most,
                  kShortest, kHour);
   scope.check([&backoff](const Report& report) {
-    if (backoff.base > backoff.most) report("base", "it is longer than most");
+    const bool bounded = backoff.most != Nanos(0);
+    if (bounded && backoff.base > backoff.most) report("base", "it is longer than most");
   });
 }
 
@@ -82,7 +83,8 @@ void describe_retry(Scope& scope, RetrySettings& retry) {
   OptionTable& table = scope.rows();
   table.count(key("tries", "tries of a request in all; 1: no retries"), retry.tries, 1, 100);
   table.flag(key("on_timeout",
-                 "retry idempotent requests also after timeouts of first_response_byte and try"),
+                 "retry idempotent requests also after timeouts of first_response_byte, "
+                 "response_idle and try"),
              retry.on_timeout);
   table.parsed_list(
       key("statuses", "responses after which idempotent requests are retried", "none"),

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "gateway/arena_text.h"
 #include "http/ascii.h"
@@ -39,34 +41,68 @@ class Walk {
   std::optional<Address> client_;
 };
 
-/// Takes what stands before the next `separator` outside of quotes, trimmed. A quote without an end
-/// is none: no client shall hide by it what a proxy wrote behind. False: nothing left.
-bool take_quoted_member(std::string_view& rest, char separator, std::string_view& member) {
-  if (rest.data() == nullptr) return false;
-  bool quoted = false;
-  std::size_t end = 0;
-  for (; end < rest.size() && (quoted || rest[end] != separator); ++end) {
-    if (rest[end] == '"') quoted = !quoted;
-    if (quoted && rest[end] == '\\') ++end;
+/// The members of a list that hold quotes. A quote without an end is none: no client shall hide by
+/// it what a proxy wrote behind. In linear time, whatever stands there.
+class QuotedList {
+ public:
+  QuotedList(std::string_view text, char separator) : text_(text), separator_(separator) {}
+
+  /// What stands before the next separator outside of quotes, trimmed. False: nothing is left.
+  bool take(std::string_view& member) {
+    if (begin_ > text_.size()) return false;
+    const std::size_t end = find_end();
+    member = http::trim_ows(text_.substr(begin_, end - begin_));
+    begin_ = end + 1;
+    return true;
   }
-  if (quoted) end = rest.find(separator);
-  end = std::min(end, rest.size());
-  member = http::trim_ows(rest.substr(0, end));
-  rest = end == rest.size() ? std::string_view() : rest.substr(end + 1);
-  return true;
-}
+
+ private:
+  std::size_t find_end() {
+    if (!left_open_.empty() && begin_ < text_.size() && left_open_[begin_]) return bare_end();
+    bool quoted = false;
+    std::size_t end = begin_;
+    for (; end < text_.size() && (quoted || text_[end] != separator_); ++end) {
+      if (text_[end] == '"') quoted = !quoted;
+      if (quoted && text_[end] == '\\') ++end;
+    }
+    if (!quoted) return end;
+    look_ahead();
+    return bare_end();
+  }
+  std::size_t bare_end() const { return std::min(text_.find(separator_, begin_), text_.size()); }
+
+  /// Finds out for each place, from behind, whether a member that begins there leaves a quote open,
+  /// so that the text is not read to its end for each of them.
+  void look_ahead() {
+    left_open_.resize(text_.size());
+    bool bare = false, quoted = true, quoted_behind = true;
+    for (std::size_t i = text_.size(); i-- > 0;) {
+      const char c = text_[i];
+      const bool from_bare = c != separator_ && (c == '"' ? quoted : bare);
+      const bool from_quoted = c == '"' ? bare : c == '\\' ? quoted_behind : quoted;
+      left_open_[i] = bare = from_bare;
+      quoted_behind = std::exchange(quoted, from_quoted);
+    }
+  }
+
+  std::string_view text_;
+  char separator_;
+  std::size_t begin_ = 0;
+  std::vector<bool> left_open_;  ///< Empty until the first quote without an end.
+};
 
 /// The node of an element of Forwarded (RFC 7239 6). An address needs no escapes.
 std::optional<Address> forwarded_for(std::string_view element) {
+  QuotedList pairs(element, ';');
   std::string_view pair;
-  while (take_quoted_member(element, ';', pair)) {
+  while (pairs.take(pair)) {
     const std::size_t equals = pair.find('=');
     if (equals == pair.npos || !http::equals_lower(pair.substr(0, equals), "for")) continue;
     std::string_view node = pair.substr(equals + 1);
     if (node.size() >= 2 && node.starts_with('"') && node.ends_with('"')) {
       node = node.substr(1, node.size() - 2);
     }
-    return parse_address(node);
+    return route::parse_forwarded_address(node);
   }
   return std::nullopt;
 }
@@ -171,10 +207,11 @@ Address believed_client(const Address& peer, std::span<const Header> headers,
   Walk walk(trusted);
   for (const Header& field : headers) {
     if (!http::equals_lower(field.name, forwarded ? kForwarded : kFor)) continue;
+    QuotedList elements(field.value, ',');
     std::string_view rest = field.value, entry;
-    while (forwarded ? take_quoted_member(rest, ',', entry) : http::take_list_member(rest, entry)) {
+    while (forwarded ? elements.take(entry) : http::take_list_member(rest, entry)) {
       if (entry.empty()) continue;
-      walk.take(forwarded ? forwarded_for(entry) : parse_address(entry));
+      walk.take(forwarded ? forwarded_for(entry) : route::parse_forwarded_address(entry));
     }
   }
   return walk.end(peer);

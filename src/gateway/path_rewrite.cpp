@@ -29,10 +29,12 @@ char bad_byte(std::string_view with) {
   return 0;
 }
 
+/// As any server may read it. What no path can hold is refused with them: a cut made it.
 bool has_dots(std::string_view path) {
   if (is_plain(path)) return false;
   std::string storage;
-  return (survey_path(path, storage).disputed & kResolveDots) != 0;
+  const PathSurvey survey = survey_path(path, storage);
+  return survey.fault != PathFault::none || (survey.disputed & kResolveDots) != 0;
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ std::expected<std::unique_ptr<const RE2>, std::string> compile_regex(std::string
 enum class RewriteFault : std::uint8_t {
   none,
   too_long,  ///< More than PathRewrite::kLongest bytes: 414.
-  dots       ///< What was taken out left a "." or ".." segment: 400.
+  dots       ///< What was taken out left a "." or ".." segment, or half an escape: 400.
 };
 
 /// How a route changes the path that the upstream sees. Constant once made; any thread.

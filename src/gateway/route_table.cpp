@@ -154,8 +154,8 @@ void describe_retry(Scope& scope, RouteRetry& retry) {
   table.count(inherited(key("tries", "tries of a request in all; 1: no retries"), kFrom),
               retry.tries, 1, 100);
   table.flag(inherited(key("on_timeout",
-                           "retry idempotent requests also after timeouts of first_response_byte "
-                           "and try"),
+                           "retry idempotent requests also after timeouts of first_response_byte, "
+                           "response_idle and try"),
                        kFrom),
              retry.on_timeout);
   table.parsed_list(

@@ -156,7 +156,8 @@ Found Router::find_disputed(std::string_view host, const RequestFacts& facts,
     }
     if (left == kLiteral) break;
   }
-  return find_reading(normal);
+  read_path(facts.path, normal, storage);
+  return {first.route, PathFault::none, storage};
 }
 
 const Route* Router::find_read(std::string_view host, const RequestFacts& facts,

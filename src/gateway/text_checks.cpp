@@ -8,7 +8,9 @@
 
 #include "config/suggest.h"
 #include "config/units.h"
+#include "gateway/path_rewrite.h"
 #include "http/ascii.h"
+#include "http/field_text.h"
 #include "http/scan.h"
 #include "route/client_address.h"
 
@@ -28,12 +30,10 @@ bool all_of(std::string_view text) {
   });
 }
 
-bool is_token(std::string_view text) { return all_of<http::scan::Token>(text); }
-
 }  // namespace
 
 TextVerdict check_field_name(std::string_view text) {
-  if (is_token(text)) return {};
+  if (http::is_token(text)) return {};
   return refused(text, "is no header name: write letters, digits and -");
 }
 
@@ -93,35 +93,33 @@ TextVerdict check_redirect(std::string_view text) {
 }
 
 TextVerdict check_regex(std::string_view text) {
-  RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(1 << 20);
-  const RE2 regex(re2::StringPiece(text.data(), text.size()), options);
-  if (regex.ok()) return {};
+  const auto regex = compile_regex(text);
+  if (regex) return {};
   return refused(text, fmt::format("is no regular expression of RE2: {}", regex.error()));
 }
 
 TextVerdict check_substitution(std::string_view regex, std::string_view with) {
-  const RE2 pattern(re2::StringPiece(regex.data(), regex.size()), RE2::Quiet);
+  const auto pattern = compile_regex(regex);
+  if (!pattern) return {};  // check_regex tells.
   std::string error;
-  if (pattern.CheckRewriteString(re2::StringPiece(with.data(), with.size()), &error)) return {};
+  if ((*pattern)->CheckRewriteString(re2::StringPiece(with.data(), with.size()), &error)) return {};
   return refused(with, fmt::format("is no replacement: {}", error));
 }
 
 TextVerdict check_via(std::string_view text) {
-  if (is_token(text)) return {};
+  if (http::is_token(text)) return {};
   return refused(text, "is no name for Via: write letters, digits and -");
 }
 
 TextVerdict check_method(std::string_view text) {
   if (text == "CONNECT") return refused(text, "is never routed");
   const bool upper = std::ranges::none_of(text, [](char c) { return c >= 'a' && c <= 'z'; });
-  if (is_token(text) && upper) return {};
+  if (http::is_token(text) && upper) return {};
   return refused(text, "is no method: write it in upper case, such as GET");
 }
 
 TextVerdict check_cookie_name(std::string_view text) {
-  if (is_token(text)) return {};
+  if (http::is_token(text)) return {};
   return refused(text, "is no cookie name: write letters, digits, - and _");
 }
 

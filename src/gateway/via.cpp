@@ -18,21 +18,26 @@ std::string_view take_word(std::string_view& rest) {
   return word;
 }
 
-/// The inside of a comment, which may hold others, and commas.
+/// Ours is shorter by far. So the time that comments without an end take is bounded.
+constexpr std::size_t kLongestComment = 256;
+
+/// The inside of a comment, which may hold others, and commas. One that does not end is none: no
+/// client shall hide by it the lines behind.
 std::string_view take_comment(std::string_view& rest) {
-  std::size_t depth = 0, end = 0;
-  for (; end < rest.size(); ++end) {
-    if (rest[end] == '\\')
-      ++end;
-    else if (rest[end] == '(')
+  const std::size_t most = std::min(rest.size(), kLongestComment);
+  std::size_t depth = 0;
+  for (std::size_t i = 0; i < most; ++i) {
+    if (rest[i] == '\\') {
+      ++i;
+    } else if (rest[i] == '(') {
       ++depth;
-    else if (rest[end] == ')' && --depth == 0)
-      break;
+    } else if (rest[i] == ')' && --depth == 0) {
+      const std::string_view comment = rest.substr(1, i - 1);
+      rest.remove_prefix(i + 1);
+      return comment;
+    }
   }
-  end = std::min(end, rest.size());
-  const std::string_view comment = rest.substr(1, end - 1);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return comment;
+  return {};
 }
 
 bool take_member(std::string_view& rest, Member& member) {

@@ -1,6 +1,10 @@
 #include "net/address.h"
 
 #include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstring>
 
 namespace finack::net {
 
@@ -27,6 +31,19 @@ Address local_address(int fd) {
   socklen_t size = sizeof storage;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
   return from_sockaddr(storage);
+}
+
+bool unix_sockaddr(std::string_view path, sockaddr_storage& storage, socklen_t& size) {
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof name.sun_path) return false;
+  path.copy(name.sun_path, path.size());
+  const bool abstract = path.front() == '@';
+  if (abstract) name.sun_path[0] = '\0';
+  size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
+  storage = {};
+  std::memcpy(&storage, &name, sizeof name);
+  return true;
 }
 
 void discard_received(int fd) {

@@ -2,38 +2,19 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cassert>
 #include <cerrno>
-#include <cstddef>
 #include <cstring>
 
+#include "net/address.h"
+#include "net/tcp_options.h"
 #include "net/tcp_stream.h"
 
 namespace finack::net {
 
 namespace {
-
-void set_option(int fd, int level, int option, int value) {
-  ::setsockopt(fd, level, option, &value, sizeof value);
-}
-
-void set_options(int fd, const DialOptions& options) {
-  if (options.tcp_no_delay) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options.tcp_keepalive_s > 0) {
-    const int idle = static_cast<int>(options.tcp_keepalive_s);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, idle < 3 ? 1 : idle / 3);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-  }
-  if (options.tcp_user_timeout_ms > 0) {
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.tcp_user_timeout_ms));
-  }
-}
 
 /// 0 or errno. The port is chosen by connect, which knows the far end: so one source address is not
 /// held to one connection per port.
@@ -43,18 +24,6 @@ int bind_to(int fd, const Address& from) {
   if (!to_sockaddr({.address = from}, storage, size)) return EINVAL;
   if (from.port == 0) set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   return ::bind(fd, reinterpret_cast<const sockaddr*>(&storage), size) == 0 ? 0 : errno;
-}
-
-bool unix_sockaddr(const std::string& path, sockaddr_storage& storage, socklen_t& size) {
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof name.sun_path) return false;
-  path.copy(name.sun_path, path.size());
-  const bool abstract = path.front() == '@';
-  if (abstract) name.sun_path[0] = '\0';
-  size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (abstract ? 0 : 1));
-  std::memcpy(&storage, &name, sizeof name);
-  return true;
 }
 
 }  // namespace
@@ -144,7 +113,7 @@ int Dial::open(const DialTarget& target, const DialOptions& options) {
   fd_ = Fd(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd_) return errno;
   if (storage.ss_family != AF_UNIX) {
-    set_options(fd_.get(), options);
+    set_tcp_options(fd_.get(), options);
     if (options.bind.family != Address::Family::none) {
       if (const int error = bind_to(fd_.get(), options.bind); error != 0) return error;
     }

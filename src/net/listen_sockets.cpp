@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -18,6 +17,7 @@
 
 #include "net/address.h"
 #include "net/listener.h"
+#include "net/tcp_options.h"
 
 namespace finack::net {
 
@@ -35,10 +35,6 @@ std::optional<Int> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || text.empty()) return {};
   return value;
-}
-
-bool set_option(int fd, int level, int name, int value) {
-  return ::setsockopt(fd, level, name, &value, sizeof value) == 0;
 }
 
 std::string why_not_bound(std::string_view spec, int error) {
@@ -107,21 +103,6 @@ void use_ipv4_any(Target& target) {
   target.size = sizeof v4;
 }
 
-/// Options that accepted sockets inherit.
-void set_tcp_options(int fd, const ListenerOptions& options) {
-  if (options.tcp_no_delay) set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options.tcp_keepalive_s > 0) {
-    const int idle = static_cast<int>(options.tcp_keepalive_s);
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(idle / 3, 1));
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
-  }
-  if (options.tcp_user_timeout_ms > 0) {
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.tcp_user_timeout_ms));
-  }
-}
-
 /// A bound TCP socket, not yet listening, or the errno.
 std::expected<Fd, int> bound_socket(const Target& target, bool reuse_port) {
   Fd fd(::socket(target.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -136,12 +117,12 @@ std::expected<Fd, int> bound_socket(const Target& target, bool reuse_port) {
 }
 
 /// A path whose owner died still exists: connect is refused, and only then may it be removed.
-void remove_if_stale(const sockaddr_un& address, socklen_t size) {
+void remove_if_stale(const std::string& path, const sockaddr_storage& address, socklen_t size) {
   struct stat status{};
-  if (::lstat(address.sun_path, &status) != 0 || !S_ISSOCK(status.st_mode)) return;
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
   const Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), size) == 0) return;
-  if (errno == ECONNREFUSED) ::unlink(address.sun_path);
+  if (errno == ECONNREFUSED) ::unlink(path.c_str());
 }
 
 }  // namespace
@@ -221,27 +202,28 @@ Expected<ListenSockets> ListenBinder::bind_tcp() {
 }
 
 Expected<ListenSockets> ListenBinder::bind_unix(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof address.sun_path) {
+  sockaddr_storage address;
+  socklen_t size = 0;
+  if (!unix_sockaddr(path, address, size)) {
     return user_error(fmt::format("cannot listen on {}: a Unix socket's path has 1 to {} bytes",
-                                  spec_, sizeof address.sun_path - 1));
+                                  spec_, sizeof(sockaddr_un::sun_path) - 1));
   }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-  remove_if_stale(address, size);
+  const bool is_file = path.front() != '@';
+  if (is_file) remove_if_stale(path, address, size);
   Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd) return failed(errno);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0)
     return failed(errno);
-  if (::chmod(path.c_str(), options_.unix_mode) != 0 || ::listen(fd.get(), options_.backlog) != 0) {
+  const bool ready = (!is_file || ::chmod(path.c_str(), options_.unix_mode) == 0) &&
+                     ::listen(fd.get(), options_.backlog) == 0;
+  if (!ready) {
     const int error = errno;
-    ::unlink(path.c_str());
+    if (is_file) ::unlink(path.c_str());
     return failed(error);
   }
   ListenSockets sockets;
   sockets.name_ = spec_;
-  sockets.path_ = path;
+  if (is_file) sockets.path_ = path;
   sockets.local_.family = Address::Family::unix_socket;
   sockets.fds_.push_back(std::move(fd));
   sockets.shared_ = true;

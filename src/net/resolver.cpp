@@ -64,11 +64,12 @@ ResolveError resolve_error(int status) {
   }
 }
 
-/// A question c-ares is at. It cannot take one back, so a lookup that goes leaves it behind.
+/// A question c-ares is at, for all who ask it meanwhile. It cannot take one back, so lookups that
+/// go leave it behind.
 struct Resolver::Ticket {
   Resolver* resolver;
-  Lookup* owner;
   std::string name;
+  std::vector<Lookup*> owners{};
 };
 
 class Resolver::Socket final : private ReadinessObserver {
@@ -79,14 +80,25 @@ class Resolver::Socket final : private ReadinessObserver {
     wanted_ = wanted;
     wait();
   }
-  void wait() { readiness_->wait(wanted_); }
+  /// Waits again, unless c-ares has asked for that itself.
+  void go_on() {
+    if (!waiting_) wait();
+  }
 
  private:
-  void on_ready(Ready ready) override { resolver_.process(fd_, ready); }  // may end this object
+  void wait() {
+    waiting_ = true;
+    readiness_->wait(wanted_);
+  }
+  void on_ready(Ready ready) override {
+    waiting_ = false;
+    resolver_.process(fd_, ready);  // may end this object
+  }
 
   Resolver& resolver_;
   ares_socket_t fd_;
   Ready wanted_;
+  bool waiting_ = false;
   std::unique_ptr<Readiness> readiness_;
 };
 
@@ -148,7 +160,13 @@ void Resolver::keep(const std::string& name, Cached answer) {
 // ----------------------------------------------------------------------------------------------
 
 void Resolver::ask(const std::string& name, Lookup& lookup) {
-  auto* ticket = new Ticket{.resolver = this, .owner = &lookup, .name = name};
+  Ticket*& asked = asked_[name];
+  if (asked != nullptr) {
+    asked->owners.push_back(&lookup);
+    lookup.ticket_ = asked;
+    return;
+  }
+  auto* ticket = asked = new Ticket{.resolver = this, .name = name, .owners = {&lookup}};
   lookup.ticket_ = ticket;
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
@@ -164,9 +182,10 @@ void Resolver::on_answer(void* ticket, int status, int /*timeouts*/, ares_addrin
   if (!self.going_) {
     Resolved resolved = self.read(status, answer);
     if (resolved) self.keep(mine->name, {resolved.addresses, self.loop_.now() + resolved.ttl});
-    if (mine->owner != nullptr) {
-      mine->owner->ticket_ = nullptr;
-      mine->owner->answered(std::move(resolved));
+    self.asked_.erase(mine->name);
+    for (Lookup* owner : mine->owners) {
+      owner->ticket_ = nullptr;
+      owner->answered(resolved);
     }
   }
   ares_freeaddrinfo(answer);
@@ -181,7 +200,8 @@ Resolved Resolver::read(int status, const ares_addrinfo* answer) {
     std::memcpy(&storage, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof storage));
     const Address address = from_sockaddr(storage);
     const bool known = std::ranges::find(resolved.addresses, address) != resolved.addresses.end();
-    if (!known) resolved.addresses.push_back(address);
+    const bool room = resolved.addresses.size() < kMostAddresses;
+    if (!known && room) resolved.addresses.push_back(address);
     ttl = std::min<std::int64_t>(ttl, node->ai_ttl);
   }
   for (const ares_addrinfo_cname* name = answer->cnames; name != nullptr; name = name->next) {
@@ -208,7 +228,8 @@ void Resolver::process(ares_socket_t fd, Ready ready) {
   ares_process_fd(channel_, ready.read || ready.error ? fd : ARES_SOCKET_BAD,
                   ready.write || ready.error ? fd : ARES_SOCKET_BAD);
   const auto found = sockets_.find(fd);
-  if (found != sockets_.end()) found->second->wait();
+  // With an error alone it cannot be watched, or c-ares let it lie: its own timer comes then.
+  if (found != sockets_.end() && (ready.read || ready.write)) found->second->go_on();
   arm();
 }
 
@@ -265,7 +286,7 @@ void Lookup::cancel() {
   active_ = false;
   Deferred::unlink();
   resolver_.loop_.timers().disarm(*this);
-  if (ticket_ != nullptr) std::exchange(ticket_, nullptr)->owner = nullptr;
+  if (ticket_ != nullptr) std::erase(std::exchange(ticket_, nullptr)->owners, this);
 }
 
 }  // namespace finack::net

@@ -92,6 +92,8 @@ class Resolver final : private Timer {
   friend class Lookup;
   struct Ticket;
   class Socket;
+  /// Of an answer: more would be dialed by nobody.
+  static constexpr std::size_t kMostAddresses = 64;
   struct Cached {
     std::vector<Address> addresses;
     Instant until;
@@ -116,6 +118,7 @@ class Resolver final : private Timer {
   bool going_ = false;  ///< Being destroyed: answers are nobody's.
   std::map<ares_socket_t, std::unique_ptr<Socket>> sockets_;
   std::unordered_map<std::string, Cached> cache_;
+  std::unordered_map<std::string, Ticket*> asked_;  ///< The questions under way, one per name.
 };
 
 /// One question at a time. Destroying or cancelling it forgets the question; on_resolved does not

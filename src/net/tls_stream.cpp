@@ -1,6 +1,5 @@
 #include "net/tls_stream.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "finack/base/address.h"
 #include "net/tls_callbacks.h"
 
 namespace finack::net {
@@ -23,11 +23,9 @@ constexpr std::size_t kRecordExtra = 64;
 /// How soon a stream without a buffer asks again.
 constexpr Nanos kStall = std::chrono::milliseconds(5);
 
-bool is_ip(const std::string& name) {
-  in6_addr address;
-  return ::inet_pton(AF_INET, name.c_str(), &address) == 1 ||
-         ::inet_pton(AF_INET6, name.c_str(), &address) == 1;
-}
+/// What may wait to be sent that nobody here asked for: far more than any honest peer makes us owe,
+/// on top of one send of ours.
+constexpr std::size_t kMostOwed = 256 * 1024;
 
 /// At most a record of `parts` from byte `from` on: in place where it lies in one piece, else
 /// gathered in `block`, so that a head and its small body make one record.
@@ -86,7 +84,7 @@ void TlsStream::set_peer(const TlsPeer& peer) {
   if (!host.empty() && host.back() == '.') host.pop_back();  // RFC 6066 section 3
   session_key_ = host + '\n' + peer.server;
   bool ok = true;
-  if (is_ip(host)) {
+  if (!host.starts_with('[') && parse_host(host)) {
     ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
   } else if (!host.empty()) {
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -164,6 +162,9 @@ void TlsStream::on_end(StreamEnd end) {
 void TlsStream::decode() {
   while (decode_once()) {
   }
+  // It asks for new keys again and again, and takes none of them.
+  if (owed() > kMostOwed)
+    fail(TlsFailure::protocol, {}, "the peer asks for more answers than it reads");
   if (in_.empty()) in_.release();
 }
 
@@ -254,7 +255,8 @@ void TlsStream::shake_hands() {
       return;
     case TlsStep::done:
       // Where the last flight could not be sent, tell() has the failure instead.
-      if (failure_ != TlsFailure::none || below_failed_) return;
+      if (failure_ != TlsFailure::none) return;
+      if (below_failed_) return look_for_alert();
       established_ = true;
       return tell_handshake();
     case TlsStep::close_notify:
@@ -263,6 +265,22 @@ void TlsStream::shake_hands() {
       if (below_failed_) below_failed_ = false;
       return fail(said.failure, {}, std::move(said.reason));
   }
+}
+
+/// Our last flight could not be sent: of what the peer said before, only its alert is of use.
+void TlsStream::look_for_alert() {
+  char unused[1024];
+  std::size_t size = 0;
+  TlsVerdict said;
+  do {
+    ERR_clear_error();
+    said = verdict(SSL_read_ex(ssl_.get(), unused, sizeof unused, &size));
+  } while (said.step == TlsStep::done);
+  // What cannot be decoded now never will be: look_behind_end() waits for no more of it.
+  in_.release();
+  if (said.failure != TlsFailure::alert) return;
+  below_failed_ = false;
+  fail(said.failure, {}, std::move(said.reason));
 }
 
 void TlsStream::tell_handshake() {
@@ -470,9 +488,7 @@ void TlsStream::shutdown_write() {
   if (failure_ != TlsFailure::none) loop_.defer(*this);
 }
 
-std::size_t TlsStream::unacknowledged() const {
-  return below_.unacknowledged() + next_out_.size() + (out_.empty() ? 0 : out_.size() - out_done_);
-}
+std::size_t TlsStream::unacknowledged() const { return below_.unacknowledged() + owed(); }
 
 void TlsStream::close() {
   if (closing_) return;

@@ -53,7 +53,9 @@ class TlsObserver {
 /// - Ends: close_notify is `fin`; FIN without it `truncated`; a fatal alert `alert`; what is no
 ///   valid TLS `error` with EPROTO; else as the stream below says. While reading is paused a FIN is
 ///   told as `fin`, and as `truncated` afterwards when no close_notify was behind the unread bytes.
-/// - shutdown_write() and close() send close_notify; reset() does not.
+/// - shutdown_write() sends close_notify, and so does close() where none was sent and neither a
+/// send
+///   is under way below nor the stream has failed; reset() does not.
 /// - send_file() reads on the loop's thread.
 /// - unacknowledged() counts ciphertext.
 ///
@@ -106,6 +108,7 @@ class TlsStream final : public ByteStream, private StreamObserver, private Defer
   /// What the peer's bytes, or the first turn, make possible.
   void advance();
   void shake_hands();
+  void look_for_alert();
   void decode();
   /// Delivers the plaintext of one read; false when decoding stops here.
   bool decode_once();
@@ -117,6 +120,10 @@ class TlsStream final : public ByteStream, private StreamObserver, private Defer
   /// Hands ciphertext to the stream below, as far as it takes it.
   void flush(bool more = false);
   void flushed();
+  /// Ciphertext that the stream below has not taken.
+  std::size_t owed() const {
+    return next_out_.size() + (out_.empty() ? 0 : out_.size() - out_done_);
+  }
   bool unflushed() const { return !out_.empty() || !next_out_.empty(); }
   void below_sent(SendResult result);
   /// Remembers the first failure; tell() tells it, from the loop.
@@ -125,7 +132,7 @@ class TlsStream final : public ByteStream, private StreamObserver, private Defer
   void tell_handshake();
   void report(StreamEnd end);
 
-  // OpenSSL's side: it reads from in_ and writes to out_.
+  // OpenSSL's side: it reads from in_ and writes to next_out_.
   friend struct TlsCallbacks;
 
   Loop& loop_;

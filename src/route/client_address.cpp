@@ -32,6 +32,17 @@ bool Network::contains(const Address& address) const {
   return (differ >> (8 - rest)) == 0;
 }
 
+std::optional<Address> parse_forwarded_address(std::string_view text) {
+  if (auto address = parse_address(text)) return address;
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  // The colons of an IPv6 address without brackets are no port's.
+  const std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (!bracketed && host.find(':') != std::string_view::npos) return std::nullopt;
+  return parse_host(host);
+}
+
 std::string client_address(const Engine& engine, const Address& peer,
                            std::span<const http::Header> headers) {
   Address client = peer;
@@ -42,7 +53,7 @@ std::string client_address(const Engine& engine, const Address& peer,
     while (!list.empty()) {
       const std::size_t comma = list.rfind(',');
       const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-      const auto entry = parse_address(http::trim_ows(list.substr(begin)));
+      const auto entry = parse_forwarded_address(http::trim_ows(list.substr(begin)));
       if (!entry) return host_string(client);
       client = *entry;
       if (!engine.trusts(client)) return host_string(client);

@@ -22,6 +22,10 @@ struct Network {
 /// anything else.
 std::optional<Network> parse_network(std::string_view text);
 
+/// An entry of X-Forwarded-For or a node of Forwarded: an address, whose port is of no matter and
+/// may be anything ("203.0.113.9:_a1", RFC 7239 6.3). nullopt: it is no address.
+std::optional<Address> parse_forwarded_address(std::string_view text);
+
 /// The client's address as text: the peer's, or, when the peer is a proxy that `engine` trusts, the
 /// right-most address of X-Forwarded-For that is not. An entry that is no address ends the walk:
 /// what stands left of it cannot be believed.

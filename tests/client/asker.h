@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,17 +28,22 @@ class Asker final : public TryObserver {
     received += bytes;
     over = progress;
     if (pause_at_head && progress == Progress::more) attempt.pause_reading();
+    if (at_end && done()) at_end();
   }
   void on_try_body(std::string_view bytes, Progress progress,
                    std::span<const http::Header> got) override {
     ++calls;
     received += bytes;
     over = progress;
+    if (at_end && done()) at_end();
     for (const http::Header& field : got) trailers.emplace_back(field.value);
   }
   void on_try_tunnel_bytes(std::string_view bytes) override { received += bytes; }
   void on_try_tunnel_fin() override { tunnel_fin = true; }
-  void on_try_failed(const record::Ending& ending) override { failed = ending; }
+  void on_try_failed(const record::Ending& ending) override {
+    failed = ending;
+    if (at_end) at_end();
+  }
   void on_try_write_ready() override { ++write_ready; }
   bool done() const { return over != Progress::more || failed.has_value(); }
 
@@ -46,6 +52,7 @@ class Asker final : public TryObserver {
   std::string body{};
   bool body_follows = false;
   bool pause_at_head = false;
+  std::function<void()> at_end{};  ///< Called with the last of the response, or the failure.
   bool ready = false;
   bool tunnel_fin = false;
   int status = 0;

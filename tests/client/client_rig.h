@@ -155,6 +155,7 @@ class ClientRig final : private record::Sink {
   std::vector<std::unique_ptr<Asker>> askers;
   std::vector<std::string> connections;  ///< The endings that were recorded, in words.
   std::vector<std::string> requests;
+  std::vector<std::string> methods;        ///< Of the requests.
   std::vector<record::Evidence> evidence;  ///< Of the connections.
 
  private:
@@ -178,6 +179,7 @@ class ClientRig final : private record::Sink {
     const auto& info = record::info(r.ending.cause);
     EXPECT_TRUE(info.client && info.ends_request && info.client_phases.contains(r.ending.phase))
         << words(r.ending);
+    methods.emplace_back(r.method);
     requests.push_back(fmt::format("{} status={} number={}", words(r.ending), r.status, r.number));
   }
   void on_finding(const record::FindingRecord&) override {}

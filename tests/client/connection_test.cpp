@@ -202,6 +202,25 @@ const Case kCases[] = {
      },
      "local timeout body timeout.response_idle fault all proved requests=1",
      "local timeout body timeout.response_idle fault all proved status=200 number=1"},
+    {"Connection: close, and it resets",
+     [](ClientRig& r) {
+       r.peer().send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+       r.until([&] { return r.askers[0]->done(); });
+       r.peer().reset();
+     },
+     "peer rst body ok.completed normal all proved requests=1",
+     "local none body ok.completed normal all proved status=204 number=1"},
+    {"stalls in the head, byte by byte",
+     [](ClientRig& r) {
+       r.peer().send("HTTP/1.1 200 OK\r\nA: ");
+       for (int i = 0; i < 31; ++i) {
+         r.peer().send("a");
+         r.settle(3);
+         r.advance(1s, 1s);
+       }
+     },
+     "local timeout head timeout.response_idle fault all proved requests=1",
+     "local timeout head timeout.response_idle fault all proved status=0 number=1"},
     {"the caller cancels", [](ClientRig& r) { r.askers[0]->attempt.cancel(Cause::app_cancelled); },
      "local fin wait app.cancelled normal all proved requests=1",
      "local fin wait app.cancelled normal handed proved status=0 number=1"},
@@ -480,6 +499,131 @@ TEST_P(ConnectionTest, WhatWaitedBehindAPauseComesBeforeTheEnd) {
   ASSERT_TRUE(rig().until([&] { return asker.done(); }));
   EXPECT_EQ(asker.received, body);
   EXPECT_FALSE(asker.failed);
+}
+
+TEST_P(ConnectionTest, APauseAtTheHeadIsNoStallWhateverCameBehind) {
+  DIALING();
+  Asker& asker = rig().make();
+  asker.pause_at_head = true;
+  rig().begin(asker);
+  ASSERT_TRUE(rig().arrived(asker));
+  rig().peer().send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n");
+  ASSERT_TRUE(rig().until([&] { return asker.status == 200; }));
+  rig().advance(60s, 10s);
+  EXPECT_FALSE(asker.done());
+  asker.attempt.resume_reading();
+  rig().settle();
+  rig().advance(31s, 1s);
+  ASSERT_TRUE(asker.failed);
+  EXPECT_EQ(asker.failed->cause, Cause::timeout_response_idle);
+}
+
+TEST_P(ConnectionTest, NoTimerOfTheServersRunsInAPauseAndOneDoesBehindIt) {
+  struct Pause {
+    const char* sent;  ///< Before it.
+    Nanos limit;
+    Cause cause;
+  };
+  for (const Pause& one :
+       {Pause{"", 60s, Cause::timeout_first_response_byte},
+        Pause{"HTTP/1.1 103 Early Hints\r\n\r\n", 60s, Cause::timeout_first_response_byte},
+        Pause{"HTTP/1.1 200 OK\r\n", 30s, Cause::timeout_response_idle}}) {
+    SCOPED_TRACE(one.sent);
+    DIALING();
+    Asker& asker = rig().asked();
+    rig().peer().send(one.sent);
+    rig().settle();
+    asker.attempt.pause_reading();
+    rig().advance(2 * one.limit, 10s);
+    ASSERT_FALSE(asker.done()) << "a pause of ours is no stall of the server";
+    asker.attempt.resume_reading();
+    rig().advance(one.limit - 1s, 1s);
+    EXPECT_FALSE(asker.done());
+    rig().advance(2s, 1s);
+    ASSERT_TRUE(asker.failed);
+    EXPECT_EQ(asker.failed->cause, one.cause);
+  }
+}
+
+TEST_P(ConnectionTest, ARequestThatIsSentInAPauseWaitsForNothingYet) {
+  DIALING();
+  Asker& asker = rig().make();
+  asker.head.framing = http::Framing::length;
+  asker.head.content_length = 1;
+  asker.body_follows = true;
+  rig().begin(asker);
+  ASSERT_TRUE(rig().arrived(asker));
+  asker.attempt.pause_reading();
+  asker.attempt.write("x");
+  asker.attempt.finish_body({});
+  rig().advance(120s, 10s);
+  ASSERT_FALSE(asker.done());
+  asker.attempt.resume_reading();
+  rig().advance(61s, 1s);
+  ASSERT_TRUE(asker.failed);
+  EXPECT_EQ(asker.failed->cause, Cause::timeout_first_response_byte);
+}
+
+TEST_P(ConnectionTest, MayBeEndedFromInsideItsLastCall) {
+  for (const std::string_view response :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\r\nok"}) {
+    SCOPED_TRACE(response);
+    DIALING();
+    Asker& asker = rig().make();
+    asker.at_end = [this] { rig().pool->cut(Cause::operator_server_drained); };
+    rig().begin(asker);
+    ASSERT_TRUE(rig().arrived(asker));
+    rig().peer().send(response);
+    rig().peer().finish();
+    ASSERT_TRUE(rig().until([&] { return asker.done() && rig().pool->empty(); }));
+    EXPECT_EQ(rig().connections.size(), 1U);
+    EXPECT_EQ(rig().pool->free_connections(), 0U);
+  }
+}
+
+TEST_P(ConnectionTest, ATryThatIsOutOfTimeIsRecordedAsItIsTold) {
+  DIALING();
+  Asker& asker = rig().make();
+  rig().begin(asker, {.budget = 2s});
+  ASSERT_TRUE(rig().arrived(asker));
+  rig().advance(3s, 1s);
+  expect("local timeout wait timeout.try fault all proved requests=1",
+         "local timeout wait timeout.try fault handed proved status=0 number=1");
+  ASSERT_TRUE(asker.failed);
+  EXPECT_EQ(asker.failed->delivered, record::Delivered::handed);
+}
+
+TEST_P(ConnectionTest, ARequestInChunksThatIsWholeGoesOutInOne) {
+  DIALING();
+  Asker& asker = rig().make();
+  asker.head.framing = http::Framing::chunked;
+  asker.body = "abc";
+  rig().begin(asker);
+  ASSERT_TRUE(rig().until(
+      [&] { return !rig().peers.empty() && rig().peer().received.ends_with("\r\n0\r\n\r\n"); }));
+  EXPECT_TRUE(rig().peer().received.ends_with("\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
+  // tcpi_data_segs_in of linux/tcp.h, which the C library's own tcp_info ends before.
+  constexpr std::size_t kDataSegmentsIn = 38;
+  std::uint32_t seen[64]{};
+  socklen_t size = sizeof seen;
+  ASSERT_EQ(::getsockopt(rig().peer().fd(), IPPROTO_TCP, TCP_INFO, seen, &size), 0);
+  EXPECT_EQ(seen[kDataSegmentsIn], 1U);
+}
+
+TEST_P(ConnectionTest, AMethodThatWeDoNotKnowIsRecordedByItsName) {
+  DIALING();
+  Asker& asker = rig().make();
+  std::string method = "PURGE";
+  asker.head.method = method;
+  asker.method = http::Method::other;
+  rig().begin(asker);
+  ASSERT_TRUE(rig().arrived(asker));
+  method.assign("XXXXX");  // what the head showed may be gone
+  rig().answer(asker, kOk);
+  ASSERT_TRUE(rig().until([&] { return !rig().methods.empty(); }));
+  EXPECT_EQ(rig().methods[0], "PURGE");
 }
 
 TEST_P(ConnectionTest, ATunnelEndsWhenBothSidesHaveFinished) {

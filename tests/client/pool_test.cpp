@@ -164,6 +164,83 @@ TEST_P(PoolTest, CloseEndsFreeOnesNowAndBusyOnesWhenTheyAreFree) {
   EXPECT_FALSE(busy.failed);
 }
 
+TEST_P(PoolTest, WhoWaitsForADialHearsOfTheCloseAsARequest) {
+  DIALING();
+  Asker& waiting = rig().make();
+  rig().begin(waiting);
+  rig().loop->run_once(0ms);
+  ASSERT_EQ(pool().live_connections(), 1U);
+  ASSERT_FALSE(waiting.ready);
+  pool().close(Cause::operator_server_drained);
+  EXPECT_FALSE(waiting.failed) << "told from inside close()";
+  ASSERT_TRUE(rig().until([&] { return waiting.done() && !rig().requests.empty(); }));
+  EXPECT_EQ(waiting.failed->cause, Cause::upstream_ejected);
+  EXPECT_EQ(rig().requests[0],
+            "local fin connect upstream.ejected notice nothing_owed proved status=0 number=0");
+  EXPECT_TRUE(rig().connections[0].starts_with("local fin connect operator.server_drained"))
+      << rig().connections[0];
+}
+
+TEST_P(PoolTest, ARequestThatIsCutWithItsConnectionHasACauseOfItsOwn) {
+  DIALING();
+  Asker& busy = rig().asked();
+  pool().cut(Cause::operator_server_drained);
+  ASSERT_TRUE(rig().until([&] { return busy.done() && !rig().requests.empty(); }));
+  EXPECT_EQ(busy.failed->cause, Cause::upstream_ejected);
+  EXPECT_EQ(rig().requests[0],
+            "local fin wait upstream.ejected notice all proved status=0 number=1");
+  EXPECT_EQ(rig().connections[0],
+            "local fin wait operator.server_drained normal all proved requests=1");
+}
+
+TEST_P(PoolTest, WhoseRequestIsCutMayGiveUpItsOthers) {
+  DIALING();
+  Asker* askers[3];
+  for (Asker*& one : askers) rig().begin(*(one = &rig().make()));
+  ASSERT_TRUE(rig().until(
+      [&] { return std::ranges::all_of(askers, [](Asker* one) { return one->ready; }); }));
+  for (Asker* one : askers) {
+    one->at_end = [&] {
+      for (Asker* other : askers) other->attempt.cancel(Cause::app_cancelled);
+    };
+  }
+  pool().cut(Cause::operator_server_drained);
+  ASSERT_TRUE(rig().until([&] { return pool().empty(); }));
+  EXPECT_EQ(std::ranges::count_if(askers, [](Asker* one) { return one->failed.has_value(); }), 1);
+  EXPECT_EQ(rig().connections.size(), 3U);
+}
+
+TEST_P(PoolTest, AFreeConnectionMakesRoomForAFreshOne) {
+  DIALING({.rules = {.connections = 1}});
+  const std::uint64_t first = ask();
+  ASSERT_EQ(pool().free_connections(), 1U);
+  const std::uint64_t second = ask({.fresh_only = true});
+  EXPECT_NE(second, 0U);
+  EXPECT_NE(second, first);
+}
+
+TEST_P(PoolTest, NobodyWaitsForEverForAPlace) {
+  DIALING({.rules = {.connections = 1, .wait = 3s}});
+  rig().asked();
+  Asker& second = rig().make();
+  rig().begin(second);
+  rig().advance(2s, 100ms);
+  EXPECT_FALSE(second.done());
+  rig().advance(1100ms, 100ms);
+  ASSERT_TRUE(second.failed);
+  EXPECT_EQ(second.failed->cause, Cause::resource_slots);
+  EXPECT_EQ(rig().requests[0],
+            "local fin connect resource.slots fault nothing_owed proved status=0 number=0");
+}
+
+TEST_P(PoolTest, WithoutALimitOfOursAFreeConnectionIsKept) {
+  DIALING({.rules = {.idle = 0s}});
+  const std::uint64_t first = ask();
+  rig().advance(30 * 24h, 24h);
+  EXPECT_EQ(ask(), first);
+  EXPECT_EQ(pool().free_connections(), 1U);
+}
+
 TEST_P(PoolTest, KeepAliveAsAdvertisedIsKept) {
   DIALING();
   Asker& asker = rig().asked();

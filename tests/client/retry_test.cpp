@@ -87,6 +87,13 @@ TEST(Retry, a_slow_server_is_asked_again_only_when_the_rules_say_so) {
   check({{"asked", slow, true, RetryReason::idempotent}}, {.on_timeout = true});
 }
 
+TEST(Retry, waits_of_our_own_are_no_failure_of_the_server) {
+  for (const auto cause : {Cause::timeout_queue, Cause::timeout_drain, Cause::timeout_handler}) {
+    const TryFacts ours{.cause = cause, .sent = true, .idempotent = true};
+    check({{"ours", ours, false, RetryReason::not_upstream}}, {.on_timeout = true});
+  }
+}
+
 TEST(Retry, statuses_that_the_rules_name) {
   const RetryRules rules{.statuses = 1ULL << 3};  // 503
   const TryFacts answered{

@@ -16,8 +16,10 @@ class TlsUpstreamTest : public ClientTest {
   void dialing(bool real_time = true, const std::string& name = "localhost") {
     auto context = net::TlsContext::client({.ca_file = Certificates::get().file("ca")});
     ASSERT_TRUE(context);
-    ClientTest::dialing(
-        RigSetup{.tls = *context, .tls_peer = {.name = name}, .real_time = real_time});
+    ClientTest::dialing(RigSetup{.timeouts = timeouts_,
+                                 .tls = *context,
+                                 .tls_peer = {.name = name},
+                                 .real_time = real_time});
     if (IsSkipped()) return;
     asker_ = &rig_->make();
     rig_->begin(*asker_);
@@ -41,6 +43,7 @@ class TlsUpstreamTest : public ClientTest {
     EXPECT_TRUE(rig().requests[0].starts_with(ending)) << rig().requests[0];
     EXPECT_STREQ(rig().evidence[0].reason, reason);
   }
+  Timeouts timeouts_{};
   Asker* asker_ = nullptr;
 };
 TEST_P(TlsUpstreamTest, ARequestOverTls) {
@@ -142,6 +145,27 @@ TEST_P(TlsUpstreamTest, ABodyThatOnlyTheFinEndsIsAFault) {
   ASSERT_TRUE(over());
   EXPECT_TRUE(
       rig().connections[0].starts_with("peer truncated body upstream.body_end_unproved fault"))
+      << rig().connections[0];
+  EXPECT_TRUE(rig().requests[0].starts_with("peer truncated body upstream.body_end_unproved fault"))
+      << rig().requests[0];
+}
+
+TEST_P(TlsUpstreamTest, ATunnelThatIsHalfOverIsNotKeptForEver) {
+  timeouts_.tunnel_idle = 300ms;
+  DIALING();
+  asker_->head.upgrade = "echo";
+  TlsPeerThread peer(peer_fd(), {}, [&](SSL* ssl, Fd& fd) {
+    net::testing::tls_read(ssl, 8);
+    net::testing::tls_write(
+        ssl, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+    ::SSL_shutdown(ssl);
+    // Never to be decoded.
+    EXPECT_EQ(::send(fd.get(), "more", 4, MSG_NOSIGNAL), 4);
+    net::testing::read_all(fd.get());
+  });
+  ASSERT_TRUE(rig().until([&] { return asker_->tunnel_fin; }));
+  ASSERT_TRUE(rig().until([&] { return !rig().connections.empty() && rig().pool->empty(); }));
+  EXPECT_TRUE(rig().connections[0].starts_with("local timeout tunnel timeout.tunnel_idle"))
       << rig().connections[0];
 }
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <optional>
 #include <string>
 #include <vector>
@@ -153,6 +154,28 @@ TEST(Verdict, timers) {
     EXPECT_EQ(text(judge(c.timer, c.phase, true)),
               text(Verdict{EndedBy::network, How::timeout, c.phase, Cause::network_vanished}));
   }
+}
+
+TEST(Verdict, a_dial_that_took_too_long_for_us_or_for_the_kernel) {
+  EXPECT_EQ(text(judge(net::DialError::timed_out, 0)),
+            text(Verdict{EndedBy::local, How::timeout, Phase::connect, Cause::timeout_connect}));
+  EXPECT_EQ(text(judge(net::DialError::timed_out, ETIMEDOUT)),
+            text(Verdict{EndedBy::network, How::timeout, Phase::connect, Cause::network_vanished}));
+}
+
+TEST(Verdict, the_close_that_was_agreed_on) {
+  const auto ended = [](EndKind end) { return text(*judge(end, Phase::body, kDone)); };
+  const auto completed = [](How how) {
+    return text(Verdict{EndedBy::peer, how, Phase::body, Cause::ok_completed});
+  };
+  EXPECT_EQ(ended(EndKind::fin), completed(How::fin));
+  EXPECT_EQ(ended(EndKind::truncated), completed(How::truncated));
+  EXPECT_EQ(ended(EndKind::rst), completed(How::rst));
+  EXPECT_EQ(ended(EndKind::alert), completed(How::alert));
+  EXPECT_EQ(ended(EndKind::killed),
+            text(Verdict{EndedBy::local, How::rst, Phase::body, Cause::operator_killed}));
+  EXPECT_EQ(ended(EndKind::timed_out),
+            text(Verdict{EndedBy::network, How::timeout, Phase::body, Cause::network_vanished}));
 }
 
 TEST(Verdict, every_one_is_allowed_by_the_closed_list) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +53,10 @@ TEST(BelievedClient, IsTheRightMostThatIsNotTrusted) {
       {"10.0.0.1", {"203.0.113.9, nonsense, 10.0.0.2"}, "10.0.0.2"},
       {"10.0.0.1", {"203.0.113.9, nonsense"}, "10.0.0.1"},
       {"10.0.0.1", {"203.0.113.9:4711"}, "203.0.113.9"},
+      {"10.0.0.1", {"1.1.1.1, 203.0.113.9:99999"}, "203.0.113.9"},
+      {"10.0.0.1", {"1.1.1.1, 203.0.113.9:"}, "203.0.113.9"},
+      {"10.0.0.1", {"[2001:db8::1]:_x"}, "2001:db8::1"},
+      {"10.0.0.1", {"203.0.113.9, 2001:db8::zz"}, "10.0.0.1"},
       {"10.0.0.1", {"2001:db8::1"}, "2001:db8::1"},
       {"fd00::1", {"[2001:db8::1]:80"}, "2001:db8::1"},
       {"10.0.0.1", {"\"x, 203.0.113.9"}, "203.0.113.9"},
@@ -75,6 +81,7 @@ TEST(BelievedClient, IsReadFromForwarded) {
       {"proto=http; For=\"203.0.113.9:80\" ;by=x", "203.0.113.9"},
       {"for=1.1.1.1, for=203.0.113.9;host=\"a,b\", for=10.0.0.2", "203.0.113.9"},
       {"for=\"[2001:db8::1]:4711\"", "2001:db8::1"},
+      {"for=1.1.1.1, for=\"203.0.113.9:_a1\"", "203.0.113.9"},
       {"for=203.0.113.9, for=unknown", "10.0.0.1"},
       {"for=203.0.113.9, for=_hidden, for=10.0.0.2", "10.0.0.2"},
       {"proto=http", "10.0.0.1"},
@@ -89,6 +96,33 @@ TEST(BelievedClient, IsReadFromForwarded) {
     const Address client = believed_client(address("10.0.0.1"), headers, trusted, forwarded);
     EXPECT_EQ(host_string(client), row.client) << row.value;
     EXPECT_EQ(believed_client(address("10.0.0.1"), headers, trusted, both), address("10.0.0.1"));
+  }
+}
+
+/// The shortest of some runs.
+std::chrono::nanoseconds time_to_read(std::string_view value) {
+  const TrustedProxies trusted(kNetworks);
+  const std::vector<Header> headers = {{"Forwarded", value}};
+  auto shortest = std::chrono::nanoseconds::max();
+  for (int i = 0; i < 5; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    EXPECT_EQ(believed_client(address("10.0.0.1"), headers, trusted, forwarded),
+              address("203.0.113.9"));
+    shortest =
+        std::min<std::chrono::nanoseconds>(shortest, std::chrono::steady_clock::now() - start);
+  }
+  return shortest;
+}
+
+TEST(BelievedClient, IsFoundInLinearTime) {
+  // Each is a quote without an end, whichever of them is read first.
+  for (const std::string_view open : {"\"\\\",", "\"\\\";"}) {
+    const auto hostile = [&](std::size_t times) {
+      std::string value;
+      for (std::size_t i = 0; i < times; ++i) value += open;
+      return value + ", for=203.0.113.9";
+    };
+    EXPECT_LT(time_to_read(hostile(8192)) / time_to_read(hostile(512)), 64) << open;
   }
 }
 

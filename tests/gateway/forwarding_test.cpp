@@ -38,6 +38,9 @@ TEST(Via, FindsLoops) {
       {{"1.0 fred, HTTP/1.1 p.example.net (Apache, (7f)), 1.1\tfinack\t(7f)"}, true, true},
       {{"1.1 a (finack, 1.1 finack (7f))"}, false, false},
       {{"1.1 a (\\), 1.1 finack (7f))"}, false, false},
+      // What a client leaves open hides nothing behind it.
+      {{"1.1 a (x, 1.1 finack (7f)"}, true, true},
+      {{"1.1 a (x\\", "1.1 b (((, 1.1 c, 1.1 finack (7f)"}, true, true},
       {{"1.1 a", ", ,1.1 finack (7f)"}, true, true},
       {{"1.1 finack2 (7f)"}, false, false},
       {{"1.1 finack:80 (7f)"}, false, false},

@@ -70,6 +70,12 @@ TEST(PathRewrite, LetsNoClientMakeDots) {
   EXPECT_EQ(by_regex("-", "", "/.-./secret"), "dots");
   EXPECT_EQ(by_regex("-", "", "/a/.-./secret"), "dots");
   EXPECT_EQ(by_regex("-", "", "/.well-known"), "/.wellknown");
+  // Nor what only some servers take for dots, or for the end of the path.
+  EXPECT_EQ(by_regex("-", "", "/a/.-.%2Fsecret"), "dots");
+  EXPECT_EQ(by_regex("-", "", "/a/.-.;x/secret"), "dots");
+  EXPECT_EQ(by_regex("-", "", "/a/%-2E./secret"), "dots");
+  EXPECT_EQ(by_regex("-", "", "/a/%-00"), "dots");
+  EXPECT_EQ(by_regex("-", "", "/a-%2Fb;x"), "/a%2Fb;x");
 }
 
 TEST(PathRewrite, IsBounded) {

@@ -21,6 +21,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr std::string_view kTenLines =
     "listeners:\n"
@@ -227,6 +228,7 @@ TEST(GatewayErrors, Clusters) {
        "500 to 563\n"},
       {"retry: { backoff: { base: 1s } }",
        "f:4:31: clusters.api.retry.backoff.base: it is longer than most\n"},
+      {"retry: { backoff: { most: 0 } }", ""},
       {"health: { active: { expected: [ 399-200 ] } }",
        "f:4:37: clusters.api.health.active.expected: '399-200' is no range of statuses from 200 to "
        "599: write 200 or 200-399\n"},
@@ -378,6 +380,8 @@ TEST(GatewayReference, SpeaksOfEveryScope) {
   config::Scope root;
   describe_gateway(root, settings);
   const std::string page = config::configuration_reference_markdown(root, "Gateway");
+  EXPECT_THAT(page, HasSubstr("\n\nA setting whose table has flags "));
+  EXPECT_THAT(page, Not(HasSubstr("Every setting is a flag")));
   for (const std::string_view line :
        {"| `--[no-]proxy-status` |", "### `listeners[].timeouts`\n",
         "### `clusters.NAME.retry.budget`\n", "### `routes[].split.to[]`\n",

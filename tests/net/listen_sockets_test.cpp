@@ -8,6 +8,7 @@
 
 #include "net/address.h"
 #include "net/conformance.h"
+#include "net/dial.h"
 #include "net/listener.h"
 
 namespace finack::net::testing {
@@ -119,6 +120,21 @@ TEST(ListenSockets, UnixPathsAreTakenOverOnlyWhenStale) {
   struct stat status{};
   EXPECT_EQ(::stat(path.c_str(), &status), 0) << "somebody's file must not be removed";
   ::unlink(path.c_str());
+}
+
+TEST(ListenSockets, AbstractNamesMeanWhatTheyMeanToADial) {
+  const std::string name = "@finack-abstract-" + std::to_string(::getpid());
+  auto bound = ListenSockets::bind("unix:" + name, 1, {});
+  ASSERT_TRUE(bound) << bound.error().what;
+  const Fd listening = bound->take(0);
+  EXPECT_NE(::access(name.c_str(), F_OK), 0) << "no file";
+  sockaddr_storage address{};
+  socklen_t size = 0;
+  ASSERT_TRUE(to_sockaddr({.address = {.family = Address::Family::unix_socket}, .unix_path = name},
+                          address, size));
+  const Fd dialed(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  EXPECT_EQ(::connect(dialed.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
+  bound->unlink_path();
 }
 
 TEST(ListenSockets, InheritedDescriptors) {

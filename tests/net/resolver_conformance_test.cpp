@@ -310,6 +310,35 @@ TEST_P(ResolverConformance, HostsAndAddressesNeedNoServer) {
   EXPECT_EQ(to_string(resolve("2001:db8::1").addresses.at(0)), "[2001:db8::1]:80");
 }
 
+TEST_P(ResolverConformance, EqualLookupsInFlightAreOneQuestion) {
+  DnsServer server([](const Query& query) { return query.v4(1, 60); });
+  use(server.name(), {.max_ttl = Nanos{0}});
+  std::vector<std::unique_ptr<Lookup>> lookups;
+  for (int i = 0; i < 20; ++i) {
+    lookups.push_back(std::make_unique<Lookup>(*resolver, *this));
+    lookups.back()->start("many.test", static_cast<std::uint16_t>(80 + i), {});
+  }
+  lookups[3]->cancel();
+  lookups.erase(lookups.begin() + 7);
+  EXPECT_TRUE(run_until([&] { return calls == 18; }));
+  EXPECT_EQ(last.addresses.at(0).port, 99);
+  EXPECT_EQ(server.asked(), 2) << "A and AAAA, once each";
+  EXPECT_EQ(resolve("many.test").addresses.size(), 1U);
+  EXPECT_EQ(server.asked(), 4) << "nothing was in flight any more";
+}
+
+TEST_P(ResolverConformance, OfAnAnswerNotMoreThan64AddressesAreKept) {
+  DnsServer server([](const Query& query) {
+    std::vector<std::string> records;
+    for (int i = 0; query.type == kA && i < 200; ++i)
+      records.push_back(
+          query.record(kA, 60, std::string("\xc0\x00\x02", 3) + static_cast<char>(i)));
+    return query.over_tcp ? query.answer(0, records) : query.answer(0x200, {});
+  });
+  use(server.name());
+  EXPECT_EQ(resolve("wide.test").addresses.size(), 64U);
+}
+
 TEST_P(ResolverConformance, CancelledOrDestroyedSaysNothing) {
   std::atomic<bool> go = false;
   DnsServer server([&](const Query& query) {

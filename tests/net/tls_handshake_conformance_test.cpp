@@ -5,6 +5,7 @@
 
 #include "net/address.h"
 #include "net/dial.h"
+#include "net/loopback.h"
 #include "net/tls_peer.h"
 
 namespace finack::net::testing {
@@ -147,6 +148,60 @@ TEST_P(TlsHandshakeConformance, AnAlertThatHasArrivedWinsOverAFailedSend) {
   EXPECT_EQ(said.kind, SendResult::Kind::failed);
   EXPECT_EQ(said.end.kind, EndKind::alert);
   EXPECT_EQ(c.stream.failure_reason(), "certificate_required");
+}
+
+/// A server in memory, joined to nobody: its words are carried by hand.
+struct ServerInMemory {
+  ServerInMemory() : context(SSL_CTX_new(TLS_server_method())) {
+    const std::string file = Certificates::get().file("server");
+    SSL_CTX_use_certificate_chain_file(context.get(), file.c_str());
+    SSL_CTX_use_PrivateKey_file(context.get(), file.c_str(), SSL_FILETYPE_PEM);
+    ssl.reset(SSL_new(context.get()));
+    in = BIO_new(BIO_s_mem());
+    out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl.get(), in, out);
+    SSL_set_accept_state(ssl.get());
+  }
+  std::string answer(std::string_view hello) {
+    BIO_write(in, hello.data(), static_cast<int>(hello.size()));
+    SSL_do_handshake(ssl.get());
+    std::string flight(64 * 1024, '\0');
+    flight.resize(
+        static_cast<std::size_t>(BIO_read(out, flight.data(), static_cast<int>(flight.size()))));
+    return flight;
+  }
+  SslContextPtr context;
+  SslPtr ssl;
+  BIO* in = nullptr;
+  BIO* out = nullptr;
+};
+
+struct HandshakeNote final : TlsObserver {
+  void on_handshake(const TlsHandshake& handshake) override { told = handshake; }
+  std::optional<TlsHandshake> told;
+};
+
+TEST_P(TlsHandshakeConformance, AFailedLastFlightEndsItWhateverLiesBehindTheServersWords) {
+  // A record that is not whole, or that cannot be read: nothing of either says why it ended.
+  for (const std::string_view behind :
+       {std::string_view("\x17\x03\x03\x40", 4), std::string_view("\x17\x03\x03\x40\x00half", 9)}) {
+    HandshakeNote note;
+    Recorder seen;
+    LoopbackStream below(*loop);
+    TlsStream stream(*loop, below, client_context(), {.name = "localhost"}, note);
+    stream.start(seen);
+    ASSERT_TRUE(run_until([&] { return !below.sent().empty(); }));
+    ServerInMemory server;
+    below.peer_sends(server.answer(below.take_sent()) + std::string(behind));
+    below.peer_reset();
+    EXPECT_TRUE(run_until([&] { return note.told.has_value(); }));
+    if (note.told) {
+      EXPECT_EQ(note.told->failure, TlsFailure::transport) << note.told->reason;
+      EXPECT_EQ(note.told->end.kind, EndKind::rst);
+    }
+    stream.close();
+    EXPECT_TRUE(run_until([&] { return seen.closed; }));
+  }
 }
 
 TEST_P(TlsHandshakeConformance, CutByFinAndByRst) {

@@ -303,6 +303,28 @@ TEST_P(TlsStreamConformance, BytesThatAreNoRecordEndTheStreamWithOurAlert) {
   EXPECT_EQ(reason, std::to_string(SSL_AD_BAD_RECORD_MAC));
 }
 
+TEST_P(TlsStreamConformance, APeerThatAsksForKeysAndReadsNoneIsNotServedForEver) {
+  SocketPair pair = tcp_pair(4096);
+  const int small = 4096;
+  ::setsockopt(pair.ours.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+  std::atomic<bool> stop = false;
+  TlsPeerThread peer(std::move(pair.peer), {}, [&](SSL* ssl, Fd&) {
+    for (int i = 0; i < 60'000 && !stop; ++i) {
+      if (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) != 1 || SSL_do_handshake(ssl) != 1) break;
+    }
+  });
+  {
+    TlsConnected c(*loop, std::move(pair.ours), client_context(), {.name = "localhost"});
+    run_until([&] { return !c.seen.ends.empty(); });
+    EXPECT_LT(c.stream.unacknowledged(), std::size_t{1} << 20);
+    ASSERT_FALSE(c.seen.ends.empty());
+    EXPECT_EQ(c.stream.failure(), TlsFailure::protocol);
+    EXPECT_EQ(c.seen.last_end().error, EPROTO);
+    stop = true;
+    c.stream.reset();
+  }
+}
+
 TEST_P(TlsStreamConformance, OutOfBuffersItWaitsAndGoesOn) {
   make_loop({.max_buffers = 2});
   if (loop == nullptr || IsSkipped()) return;

@@ -251,6 +251,11 @@ TEST(Engine, client_ip_believes_only_trusted_proxies) {
   EXPECT_EQ(ask({"6.6.6.6", "1.2.3.4:5000 , 10.1.1.1"}), "1.2.3.4");
   EXPECT_EQ(ask({"6.6.6.6, junk, 10.1.1.1"}), "10.1.1.1");
   EXPECT_EQ(ask({"[2001:db8::1]:443"}), "2001:db8::1");
+  // A port that is none says nothing against the address.
+  EXPECT_EQ(ask({"6.6.6.6, 1.2.3.4:99999"}), "1.2.3.4");
+  EXPECT_EQ(ask({"6.6.6.6, 1.2.3.4:_a1"}), "1.2.3.4");
+  EXPECT_EQ(ask({"6.6.6.6, [2001:db8::1]:"}), "2001:db8::1");
+  EXPECT_EQ(ask({"6.6.6.6, 2001:db8::zz"}), "127.0.0.1");
   EXPECT_EQ(ask({"10.2.2.2, 10.1.1.1"}), "10.2.2.2");
 }
 
