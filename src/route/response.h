@@ -125,7 +125,7 @@ class Response {
   }
   bool send_other(http::Exchange& exchange, std::string_view exception);
   void set_first_copy(int status, std::string_view content_type, std::string_view bytes);
-  void reset_large();
+  [[gnu::noinline]] void reset_large();
 
   Facts facts_;
   std::string_view type_;

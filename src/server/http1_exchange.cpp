@@ -167,14 +167,14 @@ void Http1Exchange::let_go() {
 void Http1Exchange::release() {
   drop_callbacks();
   if (connection_ == nullptr) return end_orphan();
-  consume_returned();
+  if (r_.returned > 0) consume_returned();
   if (close_.wanted) {
     close_.discard = true;  // nothing after this response will be answered
     inbox_.drop_unread();
-  } else {
+  } else if (body_unread()) {
     skip_body();
   }
-  connection_->update_reading();
+  if (connection_->reading_paused()) connection_->update_reading();
   if (entry_) {
     r_.stage = Stage::answered;
   } else {  // answered without the handler, and recorded

@@ -74,7 +74,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   /// a rule of framing and nobody has read that far.
   enum class BodyState : std::uint8_t { whole, open, broken };
   /// Walks over what waits unread of a chunked body: ask once.
-  BodyState body_state() const;
+  BodyState body_state() const { return body_unread() ? unread_body_state() : BodyState::whole; }
   bool body_open() const { return body_state() == BodyState::open; }
   bool begun() const { return r_.stage != Stage::head || parser_.begun(); }
   /// Bytes of a final response are queued or sent (interim responses do not count).
@@ -170,6 +170,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
     std::uint64_t behind = 0;
   };
   Ahead look_ahead() const;
+  BodyState unread_body_state() const;
   http::BodyRead cut_body();
   http::BodyRead read_length();
   http::BodyRead read_chunked();
@@ -221,6 +222,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
                            bool asked) const;
   record::Ending own_ending(const record::Ending& ending, std::uint64_t acked_to) const;
   void describe(AnsweredRequest& request);
+  void describe_details(AnsweredRequest& request);
   void reset_request();
   void drop_callbacks();
 

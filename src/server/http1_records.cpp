@@ -49,11 +49,14 @@ void Http1Exchange::describe(AnsweredRequest& request) {
   request.method = head_.method_name;
   request.target = head_.target;
   request.route = r_.route;
-  if (r_.has_evidence || !exception_.empty() || !request_id_.empty()) {
-    request.details = std::make_unique<AnsweredRequest::Details>(
-        r_.has_evidence ? evidence_ : record::Evidence{}, std::exchange(exception_, {}),
-        std::exchange(request_id_, {}));
-  }
+  if (r_.has_evidence || !exception_.empty() || !request_id_.empty()) describe_details(request);
+}
+
+/// Out of line, so that the usual description saves no registers for it.
+[[gnu::noinline]] void Http1Exchange::describe_details(AnsweredRequest& request) {
+  request.details = std::make_unique<AnsweredRequest::Details>(
+      r_.has_evidence ? evidence_ : record::Evidence{}, std::exchange(exception_, {}),
+      std::exchange(request_id_, {}));
 }
 
 /// Puts the answered request behind the others, to make room for the next.
@@ -78,6 +81,18 @@ void Http1Exchange::on_handed(Instant now) {
   }
   if (outbox_.empty()) r_.times.response_owed = now;
   if (write_ready_ && writer_may_go_on()) wake(write_ready_);
+}
+
+/// Nobody wants a record of it: the counters are all.
+[[gnu::always_inline]] inline void Http1Exchange::settle_completed(AnsweredRequest& request,
+                                                                   record::CompletedRun& run) {
+  const std::uint64_t bytes_out = request.end - request.begin;
+  if (connection_ != nullptr) connection_->note_response_bytes(bytes_out);
+  const Nanos duration = request.handed - request.started;
+  const Nanos first_byte = request.first_byte - request.started;
+  if (!run.fits(duration, first_byte, request.status)) worker_.ledger().finish_completed(run);
+  run.add(std::move(request.entry), duration, first_byte, request.body_in, bytes_out,
+          request.status);
 }
 
 /// Settles what the kernel has taken whole of the answers that are filed.
@@ -142,17 +157,6 @@ record::Ending Http1Exchange::ending_of(const AnsweredRequest& request, std::uin
                      : acked_to > request.begin ? Delivered::partial
                                                 : Delivered::none;
   return ending;
-}
-
-/// Nobody wants a record of it: the counters are all.
-void Http1Exchange::settle_completed(AnsweredRequest& request, record::CompletedRun& run) {
-  const std::uint64_t bytes_out = request.end - request.begin;
-  if (connection_ != nullptr) connection_->note_response_bytes(bytes_out);
-  const Nanos duration = request.handed - request.started;
-  const Nanos first_byte = request.first_byte - request.started;
-  if (!run.fits(duration, first_byte, request.status)) worker_.ledger().finish_completed(run);
-  run.add(std::move(request.entry), duration, first_byte, request.body_in, bytes_out,
-          request.status);
 }
 
 void Http1Exchange::settle(AnsweredRequest& request, const record::Ending& ending, Instant now) {
