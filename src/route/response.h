@@ -78,7 +78,7 @@ class Response {
   }
 
   /// Sends head and body. False: a header was refused, nothing was sent.
-  bool send(http::Exchange& exchange, std::string_view exception) {
+  [[gnu::always_inline]] bool send(http::Exchange& exchange, std::string_view exception) {
     if (facts_.body > Body::view) return send_other(exchange, exception);
     return exchange.respond(head(view_.size(), exception), view_);
   }

@@ -221,8 +221,10 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   record::Ending ending_of(const AnsweredRequest& answered, std::uint64_t acked_to,
                            bool asked) const;
   record::Ending own_ending(const record::Ending& ending, std::uint64_t acked_to) const;
-  void describe(AnsweredRequest& request);
-  void describe_details(AnsweredRequest& request);
+  AnsweredRequest describe();
+  void describe_behind();
+  void add_rare(AnsweredRequest& request);
+  void add_details(AnsweredRequest& request);
   void reset_request();
   void drop_callbacks();
 

@@ -55,10 +55,8 @@ void Http1Exchange::resume_input() {
 bool Http1Exchange::try_head() {
   if (answered_.empty()) inbox_.join();
   clean_ = false;
-  if (r_.times.head_started == Instant{}) {
-    r_.times.head_started = worker_.loop().now();
-    connection_->start_rate(r_.times);
-  }
+  const bool first_look = r_.times.head_started == Instant{};
+  if (first_look) r_.times.head_started = worker_.loop().now();
   const auto state = parser_.parse(inbox_.front(), head_limits(worker_.settings().limits), head_);
   if (state == http::HeadParser::State::done) {
     begin_request();
@@ -73,6 +71,7 @@ bool Http1Exchange::try_head() {
     r_.times = {};
     return false;
   }
+  if (first_look) connection_->start_rate(r_.times);
   connection_->enter(Phase::head);
   if (parser_.begun()) open_entry();
   if (state == http::HeadParser::State::rejected) {

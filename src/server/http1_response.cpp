@@ -370,7 +370,7 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
   const std::string_view text = http::reason_phrase(status);
   if (!begin_response(error_head(status), true, text.size(), text)) return false;
   r_.response = Response::finished;
-  describe(answered_.emplace_back());
+  describe_behind();
   inbox_.hold_front();  // the record still points into it
   inbox_.drop_unread();
   r_.returned = 0;
