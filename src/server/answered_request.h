@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "finack/base/clock.h"
 #include "finack/http/exchange.h"
@@ -37,8 +38,8 @@ struct AnsweredRequest {
 
   record::RequestEntry entry;
   Instant started;
-  Instant first_byte;  ///< When the kernel took the first byte; epoch: not yet.
-  Instant handed{};    ///< When the kernel took the last byte; epoch: not yet.
+  Instant first_byte;   ///< When the kernel took the first byte; epoch: not yet.
+  Instant handed{};     ///< When the kernel took the last byte; epoch: not yet.
   std::uint64_t begin;  ///< Offsets of the response in the outbox.
   std::uint64_t end;
   std::uint64_t body_in;

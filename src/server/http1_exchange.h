@@ -161,7 +161,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void frame_body();
   void refuse(http::Reject reject);
   void cut_refused(Verdict verdict, const record::Evidence& evidence);
-  void skip_body();
+  [[gnu::noinline]] void skip_body();
   bool another_request_waits() const;
   /// What the inbox holds of the request's body: is the end missing, and how much comes behind it?
   struct Ahead {
