@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the user instructions of a keep-alive request and fails above the bar.
+"""Counts the worker's user instructions for a keep-alive request and fails above the bar.
 
 Usage: instructions_gate.py BUILD; exit status 0 within the bar, 1 above it or not measured, 2 wrong
 use, 77 skipped. Sends what the load generator sends, which is not built everywhere.
@@ -38,7 +38,7 @@ def main():
     fleet = Fleet(sys.argv[1])
     try:
         found = counts.instructions_per_request(
-            fleet, lambda **more: fleet.finack("epoll", **more), ask)
+            fleet, lambda **more: fleet.finack("epoll", **more), ask, serving_only=True)
     except MissingError as error:
         print(f"SKIPPED: instructions per request: {error}")
         return SKIP

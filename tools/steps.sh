@@ -49,9 +49,9 @@ show_failure() {
   local log=$logs/$1.log
   echo
   if grep -qE '^FAILED: ' "$log"; then
-    grep -E -A 12 '^FAILED: |: error: ' "$log" | cut -c1-300 | head -n 40
+    grep -E -A 12 '^FAILED: |: error: ' "$log" | cut -c1-300 | head -n 20
   else
-    tail -n 40 "$log" | cut -c1-300
+    tail -n 20 "$log" | cut -c1-300
   fi
   echo "error: step \"$1\" failed; the whole log: ${log#"$root"/}" >&2
 }

@@ -49,6 +49,14 @@ ListenerCore::ListenerCore(Loop& loop, Fd socket, bool shared, AcceptObserver& o
   ensure_reserve();
 }
 
+ListenerCore::~ListenerCore() { stop_listening(); }
+
+/// An accept that stands in an io_uring holds the socket, and the kernel lets go of it some time
+/// after the process has ended: a server that starts then would find its port taken.
+void ListenerCore::stop_listening() {
+  if (socket_ && !shared_) ::shutdown(socket_.get(), SHUT_RD);
+}
+
 bool ListenerCore::ensure_reserve() {
   if (!reserve_) reserve_ = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   return static_cast<bool>(reserve_);

@@ -13,6 +13,7 @@ namespace finack::net {
 class ListenerCore : public Listener, protected Timer {
  public:
   ListenerCore(Loop& loop, Fd socket, bool shared, AcceptObserver& observer);
+  ~ListenerCore() override;
   void drain(Nanos quiet, bool last) override;
 
  protected:
@@ -54,6 +55,7 @@ class ListenerCore : public Listener, protected Timer {
 
  private:
   void finish();
+  void stop_listening();
 
   Fd reserve_;
   Instant last_taken_;

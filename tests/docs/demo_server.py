@@ -3,40 +3,43 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 
-DOCUMENTED_PORTS = (8080, 8081, 9090)
-READY_SECONDS = 20
+ANNOUNCED = {8080: "listening on", 8081: "probes on", 9090: "admin on"}
+READY_SECONDS = 60
 STOP_SECONDS = 60
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+# An address of this machine is asked directly, whatever proxy the environment names.
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Ports:
-    """Documented ports and the free ones that stand for them in this run."""
+    """The documented ports, and those that the running server took and told: it asks for port 0, as
+    a port that somebody else found free may be taken before it is bound."""
 
     def __init__(self):
-        self.map = dict(zip(DOCUMENTED_PORTS, free_ports(len(DOCUMENTED_PORTS))))
+        self.map = {}
 
     def substitute(self, text):
-        return re.sub(r"(?<=:)(8080|8081|9090)\b", lambda m: str(self.map[int(m[1])]), text)
+        return re.sub(r"(?<=:)(8080|8081|9090)\b",
+                      lambda m: str(self.map.get(int(m[1]), m[1])), text)
 
-    def environment(self):
-        return {"FINACK_LISTEN": f"127.0.0.1:{self.map[8080]}",
-                "FINACK_ADMIN": f"127.0.0.1:{self.map[9090]}"}
+    @staticmethod
+    def any(text):
+        return re.sub(r"(?<=:)(8080|8081|9090)\b", "0", text)
+
+    def read(self, announcement):
+        """Takes the ports from what a server says at its start; True once it has said all."""
+        for port, words in ANNOUNCED.items():
+            told = re.search(rf"^.*: {words} \S+:(\d+)$", announcement, re.M)
+            if told:
+                self.map[port] = int(told[1])
+        return re.search(r"^.*: \d+ workers?, .*$", announcement, re.M) is not None
+
+    @staticmethod
+    def environment():
+        return {"FINACK_LISTEN": "127.0.0.1:0", "FINACK_ADMIN": "127.0.0.1:0"}
 
 
 class DemoServer:
@@ -45,31 +48,39 @@ class DemoServer:
     def __init__(self, command, folder, environment, ports):
         named = re.search(r"--records[ =](\S+)", command)
         self.records_path = os.path.join(folder, named[1] if named else "records.jsonl")
-        self.errors_path = os.path.join(folder, "server.err")
+        told = re.search(r"2>(\S+)", command)
+        self.errors_path = os.path.join(folder, told[1] if told else "server.err")
         self.seen = 0
         if not named:
             environment = {**environment, "FINACK_RECORDS": self.records_path}
         with open(os.path.join(folder, "server.out"), "wb") as out, \
                 open(self.errors_path, "wb") as errors:
-            self.process = subprocess.Popen(["bash", "-c", "exec " + command], cwd=folder,
-                                            env=environment, stdout=out, stderr=errors)
-        self.wait_ready(ports.map[9090])
+            self.process = subprocess.Popen(["bash", "-c", "exec " + ports.any(command)],
+                                            cwd=folder, env=environment, stdout=out, stderr=errors)
+        self.wait_ready(ports)
         self.new_records()
 
     def errors(self):
         with open(self.errors_path, encoding="utf-8") as file:
             return file.read()
 
-    def wait_ready(self, admin_port):
+    def wait_ready(self, ports):
+        """Until it wants traffic, and the record of our asking is written and in nobody's way."""
         end = time.monotonic() + READY_SECONDS
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                break
+        while time.monotonic() < end and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{admin_port}/readyz", timeout=1):
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.02)
+                if ports.read(self.errors()):
+                    DIRECT.open(f"http://127.0.0.1:{ports.map[9090]}/readyz", timeout=5).close()
+                    break
+            except OSError:
+                pass
+            time.sleep(0.02)
+        while time.monotonic() < end and self.process.poll() is None:
+            if any(r.get("purpose") == "admin" for r in self.all_records()):
+                return
+            time.sleep(0.02)
+        self.process.kill()
+        self.process.wait()
         raise AssertionError(f"the server is not ready: {self.errors()}")
 
     def all_records(self):

@@ -305,6 +305,15 @@ TEST_P(ListenerConformance, DestroyingAListenerWithAcceptsUnderWay) {
   EXPECT_TRUE(seen.fds.empty());
 }
 
+TEST_P(ListenerConformance, ItsPortIsFreeAtOnceWhenItIsDestroyed) {
+  const Fd client = connect_to(address);
+  ASSERT_TRUE(run_until([&] { return seen.fds.size() == 1; }));
+  listener.reset();  // and the loop, which still has accepts in the kernel, does not turn again
+  const auto again =
+      ListenSockets::bind("127.0.0.1:" + std::to_string(ntohs(address.sin_port)), 1, {});
+  EXPECT_TRUE(again) << again.error().what;
+}
+
 TEST_P(ListenerConformance, ServesWhatItAccepts) {
   std::vector<std::unique_ptr<TcpStream>> streams;
   std::vector<std::unique_ptr<Recorder>> recorders;

@@ -54,6 +54,7 @@ constexpr Exclusion kExclusions[] = {
     // One way of several that the list allows.
     {"c", "ok.completed", "flush", "none reply", "an agreed close is a FIN"},
     {"r", "ok.completed", "flush", "fin reply", "a completed request ends by nothing"},
+    {"c r", "ok.completed", "flush", "rst alert", "ways in which an upstream leaves"},
     {"c", "policy.connection_limited", "*", "reply rst", "who is shut out at accept gets a FIN"},
     {"c", "policy.request_limit", "*", "reply",
      "the last allowed request is answered, and a FIN follows"},
