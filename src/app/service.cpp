@@ -327,11 +327,22 @@ std::size_t Service::listeners() const {
 }
 
 /// Of all listeners the process waits for the slowest.
-Nanos Service::longest(Nanos server::Timeouts::* wait) const {
-  if (parts_.listeners.empty()) return settings_.timeouts.*wait;
+Nanos Service::drain_delay() const {
+  if (parts_.listeners.empty()) return settings_.timeouts.drain_delay;
   Nanos most{0};
   for (const server::ListenerOptions& listener : parts_.listeners)
-    most = std::max(most, listener.settings.timeouts.*wait);
+    most = std::max(most, listener.settings.timeouts.drain_delay);
+  return most;
+}
+
+/// Likewise; 0: without a limit, as soon as one of them has none.
+Nanos Service::drain_limit() const {
+  if (parts_.listeners.empty()) return settings_.timeouts.drain;
+  Nanos most{0};
+  for (const server::ListenerOptions& listener : parts_.listeners) {
+    if (listener.settings.timeouts.drain == Nanos{0}) return Nanos{0};
+    most = std::max(most, listener.settings.timeouts.drain);
+  }
   return most;
 }
 
@@ -372,7 +383,7 @@ void Service::wait_for_end() {
       case SIGINT:
         if (drain_at == Instant::max()) {
           health_.start_draining();
-          drain_at = system_clock().now() + longest(&server::Timeouts::drain_delay);
+          drain_at = system_clock().now() + drain_delay();
           write_stderr_line(parts_.name + ": draining; once more to cut what is left");
         } else {
           draining = true;
@@ -392,7 +403,7 @@ void Service::wait_for_end() {
     if (!draining && system_clock().now() >= drain_at) {
       draining = true;
       // A drain of 0 has no limit, and so neither has their wait.
-      if (const Nanos limit = longest(&server::Timeouts::drain); limit > Nanos{0})
+      if (const Nanos limit = drain_limit(); limit > Nanos{0})
         release_at = system_clock().now() + limit + kSinkGrace;
       server_->drain();
     }

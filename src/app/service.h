@@ -75,7 +75,8 @@ class Service {
   void announce() const;
   void announce_limit() const;
   std::size_t listeners() const;
-  Nanos longest(Nanos server::Timeouts::* wait) const;
+  Nanos drain_delay() const;
+  Nanos drain_limit() const;
   void wait_for_end();
   std::uint64_t shut_down();
   void stop_sinks();

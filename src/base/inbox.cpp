@@ -42,13 +42,7 @@ void Inbox::advance() {
   more_.erase(more_.begin());
 }
 
-void Inbox::consume(std::size_t n) {
-  bytes_ -= n;
-  if (spill_.empty()) {
-    front_.consume(n);
-    if (front_.empty()) advance();
-    return;
-  }
+void Inbox::consume_spill(std::size_t n) {
   spill_at_ += n;
   if (spill_at_ < spill_.size()) return;
   if (!holding_spill_) {

@@ -22,7 +22,12 @@ class Inbox {
     return spill_.empty() ? front_.view() : std::string_view(spill_).substr(spill_at_);
   }
   /// Drops the first n bytes of front().
-  void consume(std::size_t n);
+  void consume(std::size_t n) {
+    bytes_ -= n;
+    if (!spill_.empty()) return consume_spill(n);
+    front_.consume(n);
+    if (front_.empty()) advance();
+  }
   /// Joins what the front lacks of a head with the bytes behind it, so that front() is all there
   /// is.
   void join() {
@@ -54,6 +59,7 @@ class Inbox {
 
  private:
   void advance();
+  void consume_spill(std::size_t n);
   void join_more();
   void release_more();
   void clear_more();

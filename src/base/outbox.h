@@ -29,7 +29,7 @@ class Outbox {
   std::uint64_t sent() const { return queued_ - bytes_; }
 
   /// Contiguous room for at least n bytes, to be followed by commit.
-  char* reserve(std::size_t n) {
+  [[gnu::always_inline]] char* reserve(std::size_t n) {
     if (rest_.empty()) {
       const auto room = front_.space();
       if (room.size() >= n) return room.data();

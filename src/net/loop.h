@@ -39,7 +39,9 @@ struct LoopOptions {
   const Clock* clock = nullptr;  ///< nullptr: the system's.
 };
 
-/// Work put off to the end of the current loop turn; embedded, no allocation.
+/// Work put off until this wake-up has told all of what it is about: to the end of the loop turn,
+/// or on epoll, when an observer of a stream defers it and nothing else waits, to behind that
+/// stream's event. Embedded, no allocation.
 class Deferred : public ListNode {
  public:
   virtual void run_deferred() = 0;

@@ -65,7 +65,7 @@ class Chain {
   };
 
   void run_waiting();
-  void drop_error();
+  [[gnu::cold]] void drop_error();
   /// False: left pending.
   bool run_loop(int parent);
   bool run_one(int parent);

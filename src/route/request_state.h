@@ -145,7 +145,8 @@ struct RequestState {
     next_free = free_states;
     free_states = this;
   }
-  void reset_extras();
+  // Out of line, as reset_large, so that the usual request saves no registers for them.
+  [[gnu::noinline]] void reset_extras();
 
   Extras extras_;
   bool has_more_ = false;

@@ -78,7 +78,7 @@ class Response {
   }
 
   /// Sends head and body. False: a header was refused, nothing was sent.
-  bool send(http::Exchange& exchange, std::string_view exception) {
+  [[gnu::always_inline]] bool send(http::Exchange& exchange, std::string_view exception) {
     if (facts_.body > Body::view) return send_other(exchange, exception);
     return exchange.respond(head(view_.size(), exception), view_);
   }
@@ -125,7 +125,7 @@ class Response {
   }
   bool send_other(http::Exchange& exchange, std::string_view exception);
   void set_first_copy(int status, std::string_view content_type, std::string_view bytes);
-  void reset_large();
+  [[gnu::noinline]] void reset_large();
 
   Facts facts_;
   std::string_view type_;

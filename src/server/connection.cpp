@@ -41,8 +41,7 @@ void Connection::open() {
   rearm();
 }
 
-void Connection::enter(Phase phase) {
-  if (phase == phase_) return;
+void Connection::change_phase(Phase phase) {
   worker().ledger().move(phase_, phase);
   phase_ = phase;
   phase_since_ = worker().loop().now();

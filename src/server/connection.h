@@ -40,7 +40,7 @@ bool overridable(record::Cause cause);
 
 /// One accepted connection: the only owner of its state, from accept to its one record. Lives in
 /// its worker's slab; everything that only a busy connection needs is leased (Http1Exchange,
-/// Closing). The phase is explicit; enter() is the one place where it changes.
+/// Closing). The phase is explicit; enter() is the one way to change it.
 class Connection final : public StreamObserver, public net::Timer {
  public:
   Connection(Worker& worker, Fd fd, const Address& peer, std::uint8_t listener,
@@ -52,7 +52,9 @@ class Connection final : public StreamObserver, public net::Timer {
 
   // For the exchange.
   record::Phase phase() const { return phase_; }
-  void enter(record::Phase phase);
+  void enter(record::Phase phase) {
+    if (phase != phase_) change_phase(phase);
+  }
   /// Sends what the outbox holds, as far as the client takes it.
   void flush();
   /// The exchange has nothing in progress: back to idle, or to the close it wanted.
@@ -61,7 +63,9 @@ class Connection final : public StreamObserver, public net::Timer {
   /// verdict.
   void end(const Verdict& verdict, const record::Evidence& evidence);
   void rearm();
+  /// Pauses at limits.read_buffer_bytes unread bytes, and resumes at half of them.
   void update_reading();
+  bool reading_paused() const { return paused_; }
   // For its tunnel.
   void hold_reading(bool hold);
   /// Our FIN, though the client's direction goes on.
@@ -131,6 +135,7 @@ class Connection final : public StreamObserver, public net::Timer {
   void fire_idle(record::TimerKind timer);
   void fire_closing();
 
+  void change_phase(record::Phase phase);
   void half_closed();
   Facts facts(EndKind end, std::size_t unacked) const;
   std::optional<Verdict> judge_end(EndKind kind, std::size_t unacked) const;

@@ -15,6 +15,9 @@ namespace {
 
 constexpr std::size_t kPipelineBytes = 128 * 1024;  ///< Answers gathered before they are sent.
 constexpr Nanos kOutlived = std::chrono::seconds(1);
+/// Assigned as it stands, it is copied by a few moves; cleared in place it would be by a string
+/// instruction, which takes longer to start.
+constexpr RequestProgress kNoProgress;
 
 }  // namespace
 
@@ -38,7 +41,7 @@ void Http1Exchange::begin(Connection& connection) {
 /// Ready for the next head of the same connection.
 void Http1Exchange::reset_request() {
   if (r_.has_evidence) evidence_ = {};
-  r_ = {};
+  r_ = kNoProgress;
   clean_ = true;
   parser_.reset();
   departure_.cause = Cause::unknown;
@@ -170,14 +173,14 @@ void Http1Exchange::let_go() {
 void Http1Exchange::release() {
   drop_callbacks();
   if (connection_ == nullptr) return end_orphan();
-  consume_returned();
+  if (r_.returned > 0) consume_returned();
   if (close_.wanted) {
     close_.discard = true;  // nothing after this response will be answered
     inbox_.drop_unread();
-  } else {
+  } else if (body_unread()) {
     skip_body();
   }
-  connection_->update_reading();
+  if (connection_->reading_paused()) connection_->update_reading();
   if (entry_) {
     r_.stage = Stage::answered;
   } else {  // answered without the handler, and recorded
@@ -263,8 +266,7 @@ void Http1Exchange::settle_orphan() {
       finding.duration = after;
       worker_.ledger().find(finding);
     }
-    AnsweredRequest request;
-    describe(request);
+    AnsweredRequest request = describe();
     settle(request, ending, now);
   }
 }

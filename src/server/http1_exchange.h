@@ -79,7 +79,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   /// a rule of framing and nobody has read that far.
   enum class BodyState : std::uint8_t { whole, open, broken };
   /// Walks over what waits unread of a chunked body: ask once.
-  BodyState body_state() const;
+  BodyState body_state() const { return body_unread() ? unread_body_state() : BodyState::whole; }
   bool body_open() const { return body_state() == BodyState::open; }
   bool begun() const { return r_.stage != Stage::head || parser_.begun(); }
   /// Bytes of a final response are queued or sent (interim responses do not count).
@@ -178,7 +178,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void frame_body();
   void refuse(http::Reject reject);
   void cut_refused(Verdict verdict, const record::Evidence& evidence);
-  void skip_body();
+  [[gnu::noinline]] void skip_body();
   bool another_request_waits() const;
   /// What the inbox holds of the request's body: is the end missing, and how much comes behind it?
   struct Ahead {
@@ -187,6 +187,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
     std::uint64_t behind = 0;
   };
   Ahead look_ahead() const;
+  BodyState unread_body_state() const;
   http::BodyRead cut_body();
   http::BodyRead read_length();
   http::BodyRead read_chunked();
@@ -241,7 +242,10 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   record::Ending ending_of(const AnsweredRequest& answered, std::uint64_t acked_to,
                            bool asked) const;
   record::Ending own_ending(const record::Ending& ending, std::uint64_t acked_to) const;
-  void describe(AnsweredRequest& request);
+  AnsweredRequest describe();
+  void describe_behind();
+  void add_rare(AnsweredRequest& request);
+  void add_details(AnsweredRequest& request);
   void reset_request();
   void drop_callbacks();
 

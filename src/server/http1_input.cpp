@@ -56,10 +56,8 @@ void Http1Exchange::resume_input() {
 bool Http1Exchange::try_head() {
   if (answered_.empty()) inbox_.join();
   clean_ = false;
-  if (r_.times.head_started == Instant{}) {
-    r_.times.head_started = worker_.loop().now();
-    connection_->start_rate(r_.times);
-  }
+  const bool first_look = r_.times.head_started == Instant{};
+  if (first_look) r_.times.head_started = worker_.loop().now();
   const auto state = parser_.parse(inbox_.front(), head_limits(settings().limits), head_);
   if (state == http::HeadParser::State::done) {
     begin_request();
@@ -74,6 +72,7 @@ bool Http1Exchange::try_head() {
     r_.times = {};
     return false;
   }
+  if (first_look) connection_->start_rate(r_.times);
   connection_->enter(Phase::head);
   if (parser_.begun()) open_entry();
   if (state == http::HeadParser::State::rejected) {
@@ -95,7 +94,7 @@ void Http1Exchange::begin_request() {
   inbox_.hold_front();
   inbox_.consume(parser_.consumed());
   r_.stage = Stage::queued;
-  r_.head_method = head_.method == http::Method::head;
+  if (head_.method == http::Method::head) r_.head_method = true;
   r_.times.head_done = worker_.loop().now();
   r_.times.rate_since = {};
   connection_->note_version(head_.minor);
@@ -151,13 +150,13 @@ void Http1Exchange::note_body_progress(record::Evidence& evidence) const {
 
 // ---- Bodies ----
 
-Http1Exchange::BodyState Http1Exchange::body_state() const {
+/// Of a body that the handler has not read to its end.
+Http1Exchange::BodyState Http1Exchange::unread_body_state() const {
   const bool over = r_.stage == Stage::head || r_.stage == Stage::answered;
-  if (r_.body == Body::length && !over) {
-    const bool missing = inbox_.bytes() - r_.returned < r_.body_left;
+  if (r_.body == Body::length) {
+    const bool missing = !over && inbox_.bytes() - r_.returned < r_.body_left;
     return missing ? BodyState::open : BodyState::whole;
   }
-  if (r_.body != Body::chunked) return BodyState::whole;
   const Ahead ahead = look_ahead();
   if (ahead.broken) return BodyState::broken;
   return ahead.open && !over ? BodyState::open : BodyState::whole;

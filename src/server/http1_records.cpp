@@ -31,30 +31,32 @@ std::uint64_t Http1Exchange::current_response_bytes() const {
   return answered_.empty() ? 0 : answered_.back().end - answered_.back().begin;
 }
 
-/// Takes what the records need of the request in progress into `request`, which is new.
-void Http1Exchange::describe(AnsweredRequest& request) {
-  request.entry = std::move(entry_);
-  request.started = r_.times.head_started;
-  request.first_byte = r_.times.response_started;
-  request.end = outbox_.queued();
-  request.begin = r_.response == Response::none ? request.end : r_.response_begin;
-  request.body_in = r_.body_bytes;
-  request.number = number_;
-  request.status = r_.status;
-  request.owed = r_.body != Body::cut;
-  request.cut = r_.response == Response::broken;
-  request.verdict = r_.verdict;
-  if (!r_.verdict && close_.wanted && close_.verdict.cause == Cause::ok_half_close_served)
+/// What the records need of the request in progress.
+AnsweredRequest Http1Exchange::describe() {
+  AnsweredRequest request(std::move(entry_), number_, r_, head_, outbox_.queued());
+  add_rare(request);
+  return request;
+}
+
+/// Describes the request in progress behind the answered ones.
+void Http1Exchange::describe_behind() {
+  add_rare(answered_.emplace_back(std::move(entry_), number_, r_, head_, outbox_.queued()));
+}
+
+/// What few requests have.
+inline void Http1Exchange::add_rare(AnsweredRequest& request) {
+  if (close_.wanted && close_.verdict.cause == Cause::ok_half_close_served && !r_.verdict)
     request.verdict = close_.verdict;
-  request.method = head_.method_name;
-  request.target = head_.target;
-  request.route = r_.route;
-  if (r_.has_evidence || !exception_.empty() || !request_id_.empty() || r_.tries > 0) {
-    request.details = std::make_unique<AnsweredRequest::Details>(
-        r_.has_evidence ? evidence_ : record::Evidence{}, std::exchange(exception_, {}),
-        std::exchange(request_id_, {}));
-    if (r_.tries > 0) request.details->upstream.assign(tries_->begin(), tries_->begin() + r_.tries);
-  }
+  const bool usual = !r_.has_evidence && exception_.empty() && request_id_.empty() && r_.tries == 0;
+  if (!usual) add_details(request);
+}
+
+/// Out of line, so that the usual description saves no registers for it.
+[[gnu::noinline]] void Http1Exchange::add_details(AnsweredRequest& request) {
+  request.details = std::make_unique<AnsweredRequest::Details>(
+      r_.has_evidence ? evidence_ : record::Evidence{}, std::exchange(exception_, {}),
+      std::exchange(request_id_, {}));
+  if (r_.tries > 0) request.details->upstream.assign(tries_->begin(), tries_->begin() + r_.tries);
 }
 
 void Http1Exchange::set_upstream(std::span<const record::UpstreamTry> tries) {
@@ -72,7 +74,7 @@ void Http1Exchange::set_upstream(std::span<const record::UpstreamTry> tries) {
 /// Puts the answered request behind the others, to make room for the next.
 void Http1Exchange::file_answer() {
   if (r_.stage != Stage::answered) return;
-  describe(answered_.emplace_back());
+  describe_behind();
   reset_request();
 }
 
@@ -93,15 +95,29 @@ void Http1Exchange::on_handed(Instant now) {
   if (write_ready_ && writer_may_go_on()) wake(write_ready_);
 }
 
+/// Nobody wants a record of it: the counters are all.
+[[gnu::always_inline]] inline void Http1Exchange::settle_completed(AnsweredRequest& request,
+                                                                   record::CompletedRun& run) {
+  const std::uint64_t bytes_out = request.end - request.begin;
+  if (connection_ != nullptr) connection_->note_response_bytes(bytes_out);
+  const Nanos duration = request.handed - request.started;
+  const Nanos first_byte = request.first_byte - request.started;
+  if (!run.fits(duration, first_byte, request.status)) worker_.ledger().finish_completed(run);
+  run.add(std::move(request.entry), duration, first_byte, request.body_in, bytes_out,
+          request.status);
+}
+
 /// Settles what the kernel has taken whole of the answers that are filed.
 void Http1Exchange::settle_taken(Instant now) {
   const std::uint64_t sent = outbox_.sent();
   record::CompletedRun run;
   std::size_t settled = 0;
   for (AnsweredRequest& request : answered_) {
-    if (request.first_byte == Instant{} && sent > request.begin) request.first_byte = now;
-    if (request.end > sent) break;
-    if (request.handed == Instant{}) request.handed = now;
+    if (request.end > sent) {
+      if (sent > request.begin) request.note_first_byte(now);
+      break;
+    }
+    request.note_taken(now);
     if (close_.wanted && !busy() && &request == &answered_.back()) break;
     if (handed_.size() < kHandedKept) handed_.push_back({request.end, request.number});
     if (request.verdict || worker_.ledger().wants_completed()) {
@@ -119,8 +135,7 @@ void Http1Exchange::settle_taken(Instant now) {
 /// The usual request: answered, taken whole, and nothing to say about it.
 void Http1Exchange::settle_current(Instant now) {
   if (r_.verdict || worker_.ledger().wants_completed()) {
-    AnsweredRequest request;
-    describe(request);
+    AnsweredRequest request = describe();
     request.handed = now;
     settle_wanted(request, ending_of(request, request.end, false), now);
   } else {
@@ -155,17 +170,6 @@ record::Ending Http1Exchange::ending_of(const AnsweredRequest& request, std::uin
                      : acked_to > request.begin ? Delivered::partial
                                                 : Delivered::none;
   return ending;
-}
-
-/// Nobody wants a record of it: the counters are all.
-void Http1Exchange::settle_completed(AnsweredRequest& request, record::CompletedRun& run) {
-  const std::uint64_t bytes_out = request.end - request.begin;
-  if (connection_ != nullptr) connection_->note_response_bytes(bytes_out);
-  const Nanos duration = request.handed - request.started;
-  const Nanos first_byte = request.first_byte - request.started;
-  if (!run.fits(duration, first_byte, request.status)) worker_.ledger().finish_completed(run);
-  run.add(std::move(request.entry), duration, first_byte, request.body_in, bytes_out,
-          request.status);
 }
 
 void Http1Exchange::settle(AnsweredRequest& request, const record::Ending& ending, Instant now) {
@@ -237,8 +241,7 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
   if (entry_) {
     left_ = own_ending(ending, acked_to);
     if (!handler_running()) {
-      AnsweredRequest request;
-      describe(request);
+      AnsweredRequest request = describe();
       settle(request, *left_, worker_.loop().precise_now());
     }
   }

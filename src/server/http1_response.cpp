@@ -1,8 +1,7 @@
 // The response's side of an exchange: heads, framing, writing, and how it closes.
-#include <cstring>
-
 #include "http/cause_status.h"
 #include "http/encoder.h"
+#include "http/field_text.h"
 #include "server/connection.h"
 #include "server/http1_exchange.h"
 #include "server/worker.h"
@@ -143,7 +142,7 @@ bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::ui
   r_.response_begin = outbox_.queued();
   r_.response_left = (r_.out == Out::length ? promised : 0) - body.size();
   r_.status = static_cast<std::uint16_t>(head.status);
-  if (!body.empty()) std::memcpy(room.begin + room.used, body.data(), body.size());
+  http::put(room.begin + room.used, body);
   outbox_.commit(room.used + body.size());
   r_.response = Response::started;
   r_.times.response_owed = worker_.loop().now();
@@ -385,7 +384,7 @@ bool Http1Exchange::answer_error(int status, const Verdict& verdict,
   const std::string_view text = http::reason_phrase(status);
   if (!begin_response(error_head(status), true, text.size(), text)) return false;
   r_.response = Response::finished;
-  describe(answered_.emplace_back());
+  describe_behind();
   inbox_.hold_front();  // the record still points into it
   inbox_.drop_unread();
   r_.returned = 0;
