@@ -47,10 +47,9 @@ class Connection final : public ListNode,
   /// Opens the books' entry and dials. on_connected or on_ended follows, never from inside.
   void dial();
 
-  // For the request that uses it: from send() until anything but Progress::more, or
-  // on_connection_end.
-  /// Sends the head; `body` goes with it. More body follows by write() when `body_follows`. The
-  /// waits are the request's own.
+  // For its request: from send() until anything but Progress::more, or on_connection_end.
+  /// Sends the head with `body`; more follows by write() when `body_follows`. The waits are its
+  /// own.
   void send(ConnectionUser& user, const http::OutgoingRequest& head, http::Method method,
             std::string_view body, bool body_follows, const Timeouts& timeouts);
   /// A piece of the body, already framed by the head's Framing (chunk sizes are added here), or of
@@ -61,9 +60,10 @@ class Connection final : public ListNode,
   /// Of what was received already one more piece may come.
   void pause_reading();
   void resume_reading();
-  /// Lets go of a request that nobody waits for: the connection ends for `cause`, and no more is
-  /// told to the user.
-  void cancel(record::Cause cause, const record::Evidence& evidence = {});
+  /// Lets go of a request that nobody waits for: the connection ends for `cause` (policy.other_leg:
+  /// because of that one), and no more is told to the user.
+  void cancel(record::Cause cause, const record::Evidence& evidence,
+              record::ConnectionId other_leg);
   /// In a tunnel: our FIN, behind what was written.
   void finish_tunnel();
 
@@ -88,7 +88,6 @@ class Connection final : public ListNode,
   }
   bool truncated() const { return end_.kind == EndKind::truncated; }  ///< No close_notify.
   std::uint64_t request_bytes() const { return request_bytes_; }  ///< That the kernel has taken.
-  Nanos connect_time() const { return connect_time_; }
 
  private:
   void on_resolved(const net::Resolved& resolved) override;
@@ -150,7 +149,7 @@ class Connection final : public ListNode,
   Timeouts timeouts_;  ///< The dial's, then those of the request that uses it.
   const http::ResponseLimits& limits_;
   net::Resolver* resolver_;
-  record::ConnectionId id_;
+  record::ConnectionId id_, other_leg_;
   record::Purpose purpose_;
   Nanos wall_offset_;
   /// What only a dial needs; gone once it is connected.
@@ -167,13 +166,10 @@ class Connection final : public ListNode,
   http::ResponseParser parser_;
   http::ReceivedResponse head_;
   Address peer_;
-  Instant opened_{};
-  Instant phase_since_{};
+  Instant opened_{}, phase_since_{};
   Instant sent_at_{};  ///< When this request was begun.
-  Nanos connect_time_{0};
-  Nanos setting_{0};  ///< Of the timer that is armed.
-  std::uint64_t bytes_in_ = 0;
-  std::uint64_t bytes_out_ = 0;
+  Nanos setting_{0};   ///< Of the timer that is armed.
+  std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   std::uint64_t request_bytes_ = 0;  ///< Of this request, taken by the kernel.
   std::size_t offered_ = 0;          ///< To the send that is pending.
   std::uint32_t requests_ = 0;
@@ -183,16 +179,14 @@ class Connection final : public ListNode,
   bool spare_ : 1 = false;
   bool body_due_ : 1 = false;  ///< The user will write more of the request.
   bool chunked_ : 1 = false;
-  bool send_pending_ : 1 = false;
-  bool send_failed_ : 1 = false;  ///< What is written is dropped.
+  bool send_pending_ : 1 = false, send_failed_ : 1 = false;  ///< Failed: writes are dropped.
   bool blocked_ : 1 = false;
   bool room_wanted_ : 1 = false;  ///< write() said no.
   bool paused_ : 1 = false;
   bool interim_seen_ : 1 = false;
   bool parting_ : 1 = false;     ///< The last response is done; the server may close first.
   bool tunnel_fin_ : 1 = false;  ///< The server's, and told.
-  bool own_fin_wanted_ : 1 = false;
-  bool own_fin_sent_ : 1 = false;
+  bool own_fin_wanted_ : 1 = false, own_fin_sent_ : 1 = false;
   bool server_finished_first_ : 1 = false;  ///< Of a tunnel.
   bool over_ : 1 = false;                   ///< Recorded; only on_closed is to come.
   record::FlightRecorder recorder_;

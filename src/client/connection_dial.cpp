@@ -137,7 +137,6 @@ void Connection::on_race(net::RaceResult result) {
     }
     return end(judge(dialed.error, dialed.code), evidence);
   }
-  connect_time_ = dialed.took;
   smooth(server_.rtt, dialed.took);
   tcp_.emplace(loop_, std::move(dialed.fd));
   stream_ = &*tcp_;

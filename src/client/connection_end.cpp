@@ -157,9 +157,11 @@ record::Evidence Connection::timer_evidence() const {
   return evidence;
 }
 
-void Connection::cancel(Cause cause, const record::Evidence& evidence) {
+void Connection::cancel(Cause cause, const record::Evidence& evidence,
+                        record::ConnectionId other_leg) {
   if (over_) return;
   user_ = nullptr;
+  if (cause == Cause::policy_other_leg) other_leg_ = other_leg;
   const bool timer = record::info(cause).how == "timeout";
   end({EndedBy::local, timer ? How::timeout : How::fin, phase_, cause}, evidence);
 }
@@ -214,6 +216,7 @@ void Connection::write_record(const record::Ending& ending) {
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
   record.ending = ending;
+  record.other_leg = other_leg_;
   if (tcp_) record.local = net::local_address(tcp_->fd());
   if (ending.severity != record::Severity::normal) {
     if (stream_ != nullptr) record.tcp = stream_->tcp_facts();

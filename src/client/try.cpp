@@ -34,6 +34,8 @@ void Try::begin(Pool& pool, const Begin& begin) {
   purpose_ = begin.purpose;
   budget_ = begin.budget;
   attempt_ = begin.number;
+  other_leg_ = begin.other_leg;
+  other_number_ = begin.other_number;
   request_bytes_ = bytes_in_ = 0;
   method_ = {};
   status_ = 0;
@@ -136,7 +138,7 @@ record::Ending Try::give_up(Cause cause, const record::Evidence& evidence) {
                  connection != nullptr ? connection->phase() : Phase::connect, own},
                 request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed, evidence);
   finish(ending);
-  if (connection != nullptr) connection->cancel(cause, evidence);
+  if (connection != nullptr) connection->cancel(cause, evidence, other_leg_);
   return ending;
 }
 
@@ -189,6 +191,8 @@ record::RequestRecord Try::describe(const record::Ending& ending) const {
   record.bytes_in = bytes_in_;
   record.bytes_out = request_bytes_;
   record.ending = ending;
+  record.other_leg = other_leg_;
+  record.other_number = other_number_;
   return record;
 }
 

@@ -47,6 +47,8 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
     Nanos wall_offset{0};
     const Timeouts* timeouts = nullptr;  ///< Outlive the try; nullptr: the pool's.
     record::Purpose purpose = record::Purpose::traffic;
+    record::ConnectionId other_leg{};  ///< The client's connection; sequence 0: there is none.
+    std::uint32_t other_number = 0;    ///< And its request on it.
   };
   /// Asks `pool` for a connection; on_try_ready or on_try_failed follows, never from inside.
   void begin(Pool& pool, const Begin& begin);
@@ -115,6 +117,8 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   const Timeouts* timeouts_ = nullptr;
   Nanos budget_{0};
   Nanos duration_{0};  ///< Of the try that is over.
+  record::ConnectionId other_leg_;
+  std::uint32_t other_number_ = 0;
   std::uint32_t attempt_ = 1;
   std::string_view method_;
   std::string extension_method_;  ///< What method_ shows where HTTP has no such method.

@@ -92,7 +92,9 @@ void ProxiedRequest::ask(std::size_t server) {
                     .fresh_only = std::exchange(fresh_only_, false),
                     .budget = passage_.to->try_budget,
                     .wall_offset = wall_offset_,
-                    .timeouts = &passage_.to->timeouts});
+                    .timeouts = &passage_.to->timeouts,
+                    .other_leg = exchange_->connection(),
+                    .other_number = exchange_->number()});
 }
 
 /// The wait for a connection is over.

@@ -98,6 +98,17 @@ void tcp_field(JsonObject& line, const TcpFacts& tcp) {
   o.end();
 }
 
+/// "<connection>.<number>"
+void request_id_field(JsonObject& line, std::string_view key, const record::ConnectionId& id,
+                      std::uint32_t number) {
+  std::string& out = line.key(key);
+  out += '"';
+  append_id(out, id);
+  out += '.';
+  append_number(out, number);
+  out += '"';
+}
+
 void events_field(JsonObject& line, std::span<const record::FlightEvent> events) {
   std::string& out = line.key("events");
   out += '[';
@@ -196,6 +207,7 @@ void RecordLines::on_connection(const record::ConnectionRecord& r) {
   line.number("bytes_in", r.bytes_in);
   line.number("bytes_out", r.bytes_out);
   ending_fields(line, r.ending, {});
+  if (r.other_leg.sequence != 0) id_field(line, "other_leg", r.other_leg);
   if (r.ending.severity != Severity::normal) {
     if (r.tcp.valid) tcp_field(line, r.tcp);
     if (!r.events.empty()) events_field(line, r.events);
@@ -209,12 +221,7 @@ void RecordLines::on_connection(const record::ConnectionRecord& r) {
 void RecordLines::on_request(const record::RequestRecord& r) {
   std::string& out = writer_->buffer();
   JsonObject line = begin(out, "request");
-  std::string& id = line.key("id");
-  id += '"';
-  append_id(id, r.connection);
-  id += '.';
-  append_number(id, r.number);
-  id += '"';
+  request_id_field(line, "id", r.connection, r.number);
   id_field(line, "connection", r.connection);
   line.word("role", name(r.role));
   if (r.purpose != record::Purpose::traffic) line.word("purpose", name(r.purpose));
@@ -235,6 +242,7 @@ void RecordLines::on_request(const record::RequestRecord& r) {
   ending_fields(line, r.ending, r.exception);
   explain_field(line, r.ending, options_.lang);
   upstream_field(line, r.upstream);
+  if (r.other_leg.sequence != 0) request_id_field(line, "other_leg", r.other_leg, r.other_number);
   line.null("trace_id");
   if (!r.request_id.empty()) line.text("request_id", r.request_id);
   line.end();

@@ -175,6 +175,7 @@ void GatewayRig::on_connection(const record::ConnectionRecord& r) {
   EXPECT_TRUE(info.client && info.ends_connection && info.client_phases.contains(r.ending.phase))
       << name(r.ending.cause) << " in " << name(r.ending.phase);
   connections.push_back(words(r.ending.cause));
+  EXPECT_EQ(r.other_leg.sequence != 0, r.ending.cause == record::Cause::policy_other_leg);
 }
 
 void GatewayRig::on_request(const record::RequestRecord& r) {
@@ -182,6 +183,8 @@ void GatewayRig::on_request(const record::RequestRecord& r) {
   EXPECT_TRUE(info.client && info.ends_request && info.client_phases.contains(r.ending.phase))
       << name(r.ending.cause) << " in " << name(r.ending.phase);
   tries.push_back(words(r.ending.cause));
+  EXPECT_EQ(r.other_leg.sequence, 7U) << "the fake exchange's connection";
+  EXPECT_EQ(r.other_number, 1U);
 }
 
 void GatewayTest::proxying(std::size_t servers, const GatewayRig::Change& change) {

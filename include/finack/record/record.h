@@ -41,6 +41,7 @@ struct ConnectionRecord {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   Ending ending;
+  ConnectionId other_leg;  ///< Whose end ended this one (policy.other_leg); sequence 0: none.
   TcpFacts tcp;
   std::span<const FlightEvent> events;  ///< Oldest first; empty on normal endings.
 };
@@ -73,6 +74,8 @@ struct RequestRecord {
   std::uint64_t bytes_in = 0;    ///< Body bytes read.
   std::uint64_t bytes_out = 0;   ///< Head and body bytes taken by the kernel.
   Ending ending;
+  ConnectionId other_leg;                 ///< Of a try: the client's connection; sequence 0: none.
+  std::uint32_t other_number = 0;         ///< And the request's number on it.
   std::span<const UpstreamTry> upstream;  ///< Oldest first; of many the last 8 are kept.
 };
 
