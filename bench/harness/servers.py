@@ -41,6 +41,8 @@ def children(pid):
 class Server:
     """A started server; `pids` are the processes that work for it."""
 
+    address = "127.0.0.1"
+
     def __init__(self, name, command, port, wrapper=(), core=SERVER_CORE, env=None):
         self.name, self.port = name, port
         self.log = open(os.path.join(Server.directory, "servers.log"), "ab")
@@ -67,7 +69,7 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended at once: see {self.log.name}")
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
+                with socket.create_connection((self.address, self.port), timeout=5) as peer:
                     peer.sendall(b"GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                     if peer.recv(4096).startswith(b"HTTP/1.1 200"):
                         return
