@@ -58,6 +58,7 @@ class SilentExchange final : public http::Exchange {
   http::Departure left() override { return {}; }
   void set_route(const http::RouteLabel&) override {}
   void set_request_id(std::string_view) override {}
+  void set_upstream(std::span<const record::UpstreamTry>) override {}
 
  private:
   http::RequestHead head_;

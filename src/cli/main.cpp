@@ -19,6 +19,8 @@ struct Row {
 };
 
 constexpr std::array kCommands = {
+    Row{"check", finack::cli::check,
+        "check a gateway's file, and whether its settings go together"},
     Row{"demo", finack::cli::demo, "serve the demo and test routes, showing every ending live"},
     Row{"reference", finack::cli::reference, "print a reference page made from the code's tables"},
     Row{"version", finack::cli::version, "print the version"},

@@ -30,6 +30,10 @@ Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint8_t 
 
 Worker& Connection::worker() const { return *static_cast<Worker*>(stream_.loop().owner()); }
 
+Site& Connection::site() const { return worker().site(listener_); }
+
+const Settings& Connection::settings() const { return site().settings(); }
+
 void Connection::open() {
   entry_ = worker().ledger().open_connection();
   enter(Phase::fresh);
@@ -77,7 +81,7 @@ void Connection::discard(Buffer chunk) {
 }
 
 void Connection::update_reading() {
-  const std::size_t limit = worker().settings().limits.read_buffer_bytes;
+  const std::size_t limit = settings().limits.read_buffer_bytes;
   const std::size_t held = active_ != nullptr ? active_->inbox().bytes() : 0;
   if (!paused_ && held >= limit) {
     paused_ = true;
@@ -256,10 +260,9 @@ void Connection::on_end(StreamEnd end_) {
   if (verdict && verdict->cause == Cause::client_body_truncated)
     active_->note_body_progress(evidence);
   if (verdict && verdict->cause == Cause::network_vanished) {
-    evidence.found_by = unacked == 0 ? record::FoundBy::keep_alive
-                        : worker().settings().tcp_user_timeout > Nanos{0}
-                            ? record::FoundBy::user_timeout
-                            : record::FoundBy::retransmit;
+    evidence.found_by = unacked == 0                             ? record::FoundBy::keep_alive
+                        : settings().tcp_user_timeout > Nanos{0} ? record::FoundBy::user_timeout
+                                                                 : record::FoundBy::retransmit;
   }
   if (closing_ != nullptr) {  // the connection was ending already: the end of its procedure
     record::Ending ending = closing_->ending;

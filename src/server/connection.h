@@ -16,7 +16,9 @@ class Outbox;
 namespace finack::server {
 
 class Http1Exchange;
+class Site;
 class Worker;
+struct Settings;
 struct RequestTimes;
 
 /// The procedure of closing: the ending that stands unless something worse comes before the last
@@ -80,6 +82,8 @@ class Connection final : public StreamObserver, public net::Timer {
     return judge_end(kind, stream_.unacknowledged());
   }
   record::ConnectionId id() const;
+  /// Its listener's.
+  Site& site() const;
   const Address& peer() const { return peer_; }
   Address local() const;
 
@@ -110,6 +114,7 @@ class Connection final : public StreamObserver, public net::Timer {
   };
 
   Worker& worker() const;
+  const Settings& settings() const;
   void on_timer() override;
   Due next_due() const;
   void add_busy_dues(Due& due) const;

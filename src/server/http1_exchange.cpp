@@ -24,6 +24,8 @@ Http1Exchange::~Http1Exchange() = default;
 
 void Http1Exchange::begin(Connection& connection) {
   connection_ = &connection;
+  site_ = &connection.site();
+  settings_ = &site_->settings();
   if (close_.has_evidence) close_evidence_ = {};
   close_ = {};
   sending_ = {};
@@ -195,7 +197,7 @@ void Http1Exchange::on_client_fin() {
   if (!busy() || r_.response != Response::none) return;
   fin_handling_ = true;
   if (r_.stage != Stage::handling) return;  // not started yet: the answer may come at once
-  switch (worker_.settings().client_half_close) {
+  switch (settings().client_half_close) {
     case HalfClose::tolerate:
       return;
     case HalfClose::probe:

@@ -18,7 +18,9 @@
 namespace finack::server {
 
 class Connection;
+class Site;
 class Worker;
+struct Settings;
 
 /// The HTTP/1 request in progress on a connection: its input, its output, and what its handler
 /// sees. Leased from the worker when the first byte of a request arrives and given back when the
@@ -134,6 +136,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::Departure left() override;
   void set_route(const http::RouteLabel& route) override;
   void set_request_id(std::string_view id) override { request_id_ = id; }
+  void set_upstream(std::span<const record::UpstreamTry>) override {}
 
   void run_deferred() override;
 
@@ -223,8 +226,13 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void reset_request();
   void drop_callbacks();
 
+  /// Its connection's, also when that is gone.
+  const Settings& settings() const { return *settings_; }
+
   Worker& worker_;
   Connection* connection_ = nullptr;
+  Site* site_ = nullptr;
+  const Settings* settings_ = nullptr;
   RequestProgress r_;
   CloseWish close_;
   Inbox inbox_;

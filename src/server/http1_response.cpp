@@ -42,7 +42,7 @@ void Http1Exchange::override_close(const Verdict& verdict) {
 /// Does the connection end after this response, and for which cause? Ours before the client's wish.
 void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
   if (close_.wanted) return;
-  const std::uint32_t most = worker_.settings().limits.requests_per_connection;
+  const std::uint32_t most = settings().limits.requests_per_connection;
   const auto local = [this](Cause cause) {
     override_close({EndedBy::local, How::fin, Phase::flush, cause});
   };
@@ -84,13 +84,13 @@ void Http1Exchange::keep_close_evidence(const record::Evidence& evidence) {
 }
 
 bool Http1Exchange::writer_may_go_on() const {
-  return outbox_.bytes() <= worker_.settings().limits.write_buffer_bytes / 2;
+  return outbox_.bytes() <= settings().limits.write_buffer_bytes / 2;
 }
 
 /// Writes the head where the outbox has room for it and for `more` bytes.
 Http1Exchange::Room Http1Exchange::put_head(const ResponseHead& head, std::uint64_t length,
                                             std::size_t more) {
-  const http::UsualHead& usual = worker_.usual_head();
+  const http::UsualHead& usual = worker_.usual_head(*site_);
   if (r_.out != Out::length || close_.wanted || head_.minor == 0 || !usual.fits(head)) [[unlikely]]
     return put_other_head(head, length, more);
   char* out = outbox_.reserve(http::UsualHead::kSizeBound + head.content_type.size() + more);
@@ -108,11 +108,11 @@ Http1Exchange::Room Http1Exchange::put_other_head(const ResponseHead& head, std:
   context.has_length = r_.out == Out::length;
   context.length = length;
   if (!close_.wanted) {
-    const std::uint32_t most = worker_.settings().limits.requests_per_connection;
-    context.keep_alive = worker_.keep_alive(most == 0 ? 0 : most - number_);
+    const std::uint32_t most = settings().limits.requests_per_connection;
+    context.keep_alive = site_->keep_alive(most == 0 ? 0 : most - number_);
   }
   context.date = worker_.date();
-  context.server = worker_.settings().server_header;
+  context.server = settings().server_header;
   char* out = outbox_.reserve(http::head_size_bound(head, context) + more);
   return {out, http::encode_head(head, context, out)};
 }
@@ -213,8 +213,8 @@ WriteState Http1Exchange::write(std::string_view bytes) {
     outbox_.append(bytes);
   }
   r_.times.response_owed = worker_.loop().now();
-  return outbox_.bytes() > worker_.settings().limits.write_buffer_bytes ? WriteState::wait
-                                                                        : WriteState::ready;
+  return outbox_.bytes() > settings().limits.write_buffer_bytes ? WriteState::wait
+                                                                : WriteState::ready;
 }
 
 void Http1Exchange::on_write_ready(Callback callback) {

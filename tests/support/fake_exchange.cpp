@@ -296,4 +296,9 @@ void FakeExchange::set_request_id(std::string_view id) {
   request_id = id;
 }
 
+void FakeExchange::set_upstream(std::span<const record::UpstreamTry> tries) {
+  touch();
+  if (record_response) upstream.assign(tries.begin(), tries.end());
+}
+
 }  // namespace finack::tests

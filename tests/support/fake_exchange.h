@@ -56,6 +56,7 @@ class FakeExchange final : public http::Exchange {
   std::string exception;
   std::string route;
   std::string request_id;
+  std::vector<record::UpstreamTry> upstream;
   std::vector<int> informed;
   int touched_after_end = 0;
   int left_polls = 0;
@@ -94,6 +95,7 @@ class FakeExchange final : public http::Exchange {
   http::Departure left() override;
   void set_route(const http::RouteLabel& label) override;
   void set_request_id(std::string_view id) override;
+  void set_upstream(std::span<const record::UpstreamTry> tries) override;
 
  private:
   bool take_head(const http::ResponseHead& head);

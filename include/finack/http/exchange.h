@@ -123,6 +123,8 @@ class Exchange {
   virtual void set_route(const RouteLabel& route) = 0;
   /// Names the request in its record (X-Request-Id).
   virtual void set_request_id(std::string_view id) = 0;
+  /// The tries of a request that was passed on, for its record; copied.
+  virtual void set_upstream(std::span<const record::UpstreamTry> tries) = 0;
 };
 
 /// What the server calls with every request; the one way into route, gateway and admin. Must not
