@@ -8,6 +8,7 @@ import time
 from .servers import MissingError
 
 OURS, THEIRS = "10.77.0.1", "10.77.0.2"
+SKIPPED = 77  # ctest's word for a test that cannot run here.
 MARK = "FINACK_BENCH_NETNS"
 
 
@@ -18,9 +19,9 @@ def enter():
     command = ["unshare", "--net", *([] if os.geteuid() == 0 else ["--map-root-user"])]
     os.environ[MARK] = "1"
     if shutil.which("unshare") is None or subprocess.run([*command, "true"]).returncode != 0:
-        print("error: no network namespace can be made here (util-linux, user namespaces)",
+        print("no network namespace can be made here (util-linux, user namespaces)",
               file=sys.stderr)
-        sys.exit(1)
+        sys.exit(SKIPPED)
     sys.stdout.flush()
     os.execvp("unshare", [*command, sys.executable, *sys.argv])
 
