@@ -153,7 +153,8 @@ def measure(fleet, args, fault, missing):
         by_all = by_victim + [line for upstream in others for line in upstream.seen()]
         found = {proxy.name: judge(sent[place], of(place, by_all), of(place, by_victim), at, over)
                  for place, proxy in enumerate(running.values())}
-        return found, proxies.quoted(running)
+        proxies.stop_all(running)
+        return found, proxies.quoted(running), proxies.causes(running)
     finally:
         for load in loads:
             load.stop()
@@ -194,14 +195,16 @@ def main(argv=None):
     fleet = drill.new_fleet(args.build, "faults")
     data = {"settings": {"before": args.before, "during": args.during, "after": args.after,
                          "clients": args.clients, "pace": args.pace, "slow_ms": SLOW_MS},
-            "found": {}, "missing": [], "missed": []}
+            "found": {}, "causes": {}, "missing": [], "missed": []}
     for fault in args.fault or FAULTS:
         missing = []
-        found, data["configurations"] = measure(fleet, args, fault, missing)
+        found, data["configurations"], causes = measure(fleet, args, fault, missing)
+        data["causes"].update({f"{fault}: {cause}": count for cause, count in causes.items()})
         data["found"][fault], data["missing"] = found, missing
         data["missed"] += missed(fault, found)
         for name, row in found.items():
             print(f"{fault}, {name}: {row}", flush=True)
+        print(f"{fault}, finack's records: {causes}", flush=True)
     return drill.conclude(fleet, args, "faults", data)
 
 

@@ -121,6 +121,10 @@ def facts(data):
         yield f"- **missed**: {line}"
     for line in data["missing"]:
         yield f"- not measured: {line}"
+    if data.get("causes"):
+        yield "- finack's records, without ok and policy:"
+        for cause, count in data["causes"].items():
+            yield f"  - {count} × {cause}"
     yield f"- {data['when']}, load average {data['load_average']}"
     yield ""
     for name, text in data.get("configurations", {}).items():

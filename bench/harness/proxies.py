@@ -1,5 +1,7 @@
 """The three reverse proxies: their configurations, how they are started and reloaded."""
+import collections
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -11,6 +13,7 @@ import urllib.request
 
 from .servers import BENCH, MissingError, SERVER_CORE, Server, free_port
 
+QUIET = ("ok.", "policy.")
 NAMES = ("finack", "nginx", "HAProxy")
 
 
@@ -67,7 +70,7 @@ class Proxy(Server):
         except (OSError, urllib.error.URLError, TypeError, ValueError):
             return None
 
-    def reload(self, generation, timeout=10):
+    def reload(self, generation, timeout=5):
         """Seconds until the new configuration answers; None when it does not in time."""
         self.setup = dataclasses.replace(self.setup, generation=generation)
         self.store(self.write(self.setup))
@@ -130,6 +133,20 @@ class Finack(Proxy):
                 self.records, *more]
 
 
+    def causes(self):
+        """What its records say: {"request server 502 upstream.stale_reuse": 3, ...}; only what is
+        not of the ok and policy families."""
+        found = collections.Counter()
+        with open(self.records) as file:
+            for text in file:
+                line = json.loads(text)
+                cause = line.get("cause", "")
+                if line.get("purpose", "traffic") == "traffic" and not cause.startswith(QUIET):
+                    found[" ".join(str(line[key]) for key in ("kind", "role", "status", "cause")
+                                   if key in line)] += 1
+        return dict(found.most_common())
+
+
 KINDS = {"finack": Finack, "nginx": Nginx, "HAProxy": Haproxy}
 
 
@@ -172,6 +189,11 @@ def stop_all(proxies):
         proxy.stop()
 
 
+def causes(proxies):
+    """finack's own account, once it was stopped and its records are whole."""
+    return proxies["finack"].causes() if "finack" in proxies else {}
+
+
 def quoted(proxies):
     """The configurations as they ran, without what belongs to this run of this machine."""
     texts = {}
@@ -182,4 +204,5 @@ def quoted(proxies):
     return texts
 
 
-__all__ = ["Setup", "SERVER_CORE", "NAMES", "start", "start_all", "stop_all", "quoted", "serves"]
+__all__ = ["Setup", "SERVER_CORE", "NAMES", "start", "start_all", "stop_all", "causes",
+           "quoted", "serves"]

@@ -77,7 +77,9 @@ def measure(fleet, args, missing):
         for proxy, load in zip(running.values(), loads):
             sent = list(load.finish())
             found[proxy.name] = judge(sent, list(upstreams[proxy.name].seen()))
-        return found, proxies.quoted(running)
+        proxies.stop_all(running)
+        return {"found": found, "configurations": proxies.quoted(running),
+                "causes": proxies.causes(running)}
     finally:
         for load in loads:
             load.stop()
@@ -96,14 +98,13 @@ def main(argv=None):
     args = parser.parse_args(argv)
     fleet = drill.new_fleet(args.build, "race")
     missing = []
-    found, texts = measure(fleet, args, missing)
-    for name, row in found.items():
+    data = measure(fleet, args, missing)
+    for name, row in (*data["found"].items(), ("finack's records", data["causes"])):
         print(f"{name}: {row}", flush=True)
     return drill.conclude(fleet, args, "race", {
         "settings": {"seconds": args.seconds, "clients": args.clients, "idle_ms": args.idle,
                      "header": args.header},
-        "found": found, "configurations": texts, "missing": missing,
-        "missed": list(missed(found.get("finack")))})
+        **data, "missing": missing, "missed": list(missed(data["found"].get("finack")))})
 
 
 if __name__ == "__main__":

@@ -94,7 +94,9 @@ def measure(fleet, args, missing):
             sent = list(load.finish())
             reloader.join()
             found[reloader.proxy.name] = judge(sent, reloader)
-        return found, proxies.quoted(running)
+        proxies.stop_all(running)
+        return {"found": found, "configurations": proxies.quoted(running),
+                "causes": proxies.causes(running)}
     finally:
         for load in loads:
             load.stop()
@@ -112,14 +114,13 @@ def main(argv=None):
     args = parser.parse_args(argv)
     fleet = drill.new_fleet(args.build, "reload")
     missing = []
-    found, texts = measure(fleet, args, missing)
-    for name, row in found.items():
+    data = measure(fleet, args, missing)
+    for name, row in (*data["found"].items(), ("finack's records", data["causes"])):
         print(f"{name}: {row}", flush=True)
     return drill.conclude(fleet, args, "reload", {
         "settings": {"reloads": args.reloads, "keep": args.keep, "short": args.short,
                      "tunnels": args.tunnels, "every": args.every},
-        "found": found, "configurations": texts, "missing": missing,
-        "missed": list(missed(found.get("finack")))})
+        **data, "missing": missing, "missed": list(missed(data["found"].get("finack")))})
 
 
 if __name__ == "__main__":
