@@ -12,7 +12,7 @@ SKIPPED = 77
 BENCH = os.path.dirname(os.path.abspath(__file__))
 
 DRILLS = (
-    ("race/race.py", "--seconds", "5", "--clients", "50", "--idle", "500"),
+    ("race/race.py", "--seconds", "5", "--clients", "50", "--idle", "500", "--keep", "500"),
     ("faults/faults.py", "--fault", "killed", "--before", "1", "--during", "3", "--after", "4",
      "--clients", "30"),
     ("reload/reload.py", "--reloads", "6", "--keep", "10", "--short", "5", "--tunnels", "5"),

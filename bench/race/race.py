@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The race for an idle connection: the upstream closes just when the proxy sends.
 
-Usage: race.py --build DIR [--seconds S] [--clients N] [--idle MS] [--only PROXY]... [--out DIR]
-Upstreams close connections that were idle for as long as the proxies keep them; clients ask in
-waves with gaps around that time. All proxies run at the same time, each with an upstream and a load
+Usage: race.py --build DIR [--seconds S] [--clients N] [--idle MS] [--keep MS]... [--only PROXY]...
+               [--out DIR]
+Upstreams close connections that were idle for some time; clients ask in waves with gaps around that
+time. Proxies keep free connections for as long, then, in a second run, for the minute that is the
+default of nginx and finack. All proxies run at the same time, each with an upstream and a load
 of its own. Exit status 0: finack kept its bar, or was not asked for; 1: it did not; 2: wrong use.
 """
 import collections
@@ -61,13 +63,13 @@ def missed(found):
         yield f"{found['post_failed_unacknowledged']} POSTs failed although not acknowledged"
 
 
-def measure(fleet, args, missing):
+def measure(fleet, args, keep, missing):
     upstreams, loads, running = {}, [], {}
     try:
         def setup(name):
             upstreams[name] = drill.Upstream(fleet, f"upstream-{name.lower()}", idle=args.idle,
                                              work=WORK, header=int(args.header))
-            return proxies.Setup([upstreams[name].place], keep=f"{args.idle}ms",
+            return proxies.Setup([upstreams[name].place], keep=f"{keep}ms",
                                  free=args.clients)
         running = proxies.start_all(fleet, args.only or proxies.NAMES, setup, missing)
         loads = [drill.Load(fleet, proxy, place, seconds=args.seconds, keep=args.clients,
@@ -92,19 +94,28 @@ def main(argv=None):
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--clients", type=int, default=200, help="of each proxy (default 200)")
     parser.add_argument("--idle", type=int, default=1000,
-                        help="milliseconds, of upstreams and proxies (default 1000)")
+                        help="milliseconds after which upstreams close (default 1000)")
+    parser.add_argument("--keep", type=int, action="append",
+                        help="milliseconds for which proxies keep (default: --idle, then 60000)")
     parser.add_argument("--header", action="store_true",
                         help="the upstreams say their idle time in Keep-Alive: timeout")
     args = parser.parse_args(argv)
     fleet = drill.new_fleet(args.build, "race")
-    missing = []
-    data = measure(fleet, args, missing)
-    for name, row in (*data["found"].items(), ("finack's records", data["causes"])):
-        print(f"{name}: {row}", flush=True)
-    return drill.conclude(fleet, args, "race", {
-        "settings": {"seconds": args.seconds, "clients": args.clients, "idle_ms": args.idle,
-                     "header": args.header},
-        **data, "missing": missing, "missed": list(missed(data["found"].get("finack")))})
+    data = {"settings": {"seconds": args.seconds, "clients": args.clients, "idle_ms": args.idle,
+                         "header": args.header},
+            "found": {}, "causes": {}, "missed": []}
+    for keep in args.keep or (args.idle, 60_000):
+        data["missing"] = []
+        done = measure(fleet, args, keep, data["missing"])
+        data["found"][keep] = done["found"]
+        data.setdefault("configurations", done["configurations"])
+        data["causes"].update({f"kept {keep} ms: {cause}": count
+                               for cause, count in done["causes"].items()})
+        data["missed"] += (f"kept {keep} ms: {line}"
+                           for line in missed(done["found"].get("finack")))
+        for name, row in (*done["found"].items(), ("finack's records", done["causes"])):
+            print(f"kept {keep} ms, {name}: {row}", flush=True)
+    return drill.conclude(fleet, args, "race", data)
 
 
 if __name__ == "__main__":
