@@ -158,10 +158,13 @@ def main(argv=None):
     parser.add_argument("--runs", type=int, default=7, help="clean runs of a pair (default 7)")
     parser.add_argument("--seconds", type=float, default=2, help="of one run (default 2)")
     parser.add_argument("--rest", type=float, default=1, help="seconds between runs (default 1)")
+    parser.add_argument("--nice", type=int, default=0,
+                        help="niceness of servers and loads: below 0 (root) on a shared machine")
     parser.add_argument("--group", action="append", choices=GROUPS, help="repeatable; default all")
     parser.add_argument("--strict", action="store_true", help="a missed bar is exit status 1")
     args = parser.parse_args(argv)
     fleet = drill.new_fleet(args.build, "gateway")
+    fleet.raise_to(args.nice)
     data = {"settings": vars(args), "figures": [], "pairs": {}, "counts": {}, "missing": [],
             "missed": []}
     bench = Bench(fleet, args, data)

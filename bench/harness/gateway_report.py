@@ -103,6 +103,10 @@ def speed(data):
            " worker each. Both proxies of a pair run at the same time on one core, their loads and"
            " upstreams on the other. finack records and counts; all three add X-Forwarded-For.")
     yield ""
+    settings = data["settings"]
+    yield (f"{settings['runs']} runs of {settings['seconds']:g} s, niceness {settings['nice']}."
+           " \"Other load\" is what the machine did besides.")
+    yield ""
     yield from report.figure_rows(data["figures"])
     yield ""
     if data["pairs"]:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -98,6 +99,19 @@ class Fleet:
         self.build = os.path.abspath(build)
         self.directory = Server.directory = os.path.join(self.build, "bench", "run")
         os.makedirs(self.directory, exist_ok=True)
+
+    @staticmethod
+    def raise_to(niceness):
+        """Where the scheduler groups by session, niceness only counts inside one; so the session's
+        is set, too."""
+        Fleet.niceness = niceness
+        if niceness == 0:
+            return
+        try:
+            with open("/proc/self/autogroup", "w") as file:
+                file.write(str(niceness))
+        except OSError as error:
+            print(f"the session keeps its niceness: {error}", file=sys.stderr)
 
     def program(self, *names):
         for name in names:
