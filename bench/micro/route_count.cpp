@@ -59,6 +59,7 @@ class SilentExchange final : public http::Exchange {
   void set_route(const http::RouteLabel&) override {}
   void set_request_id(std::string_view) override {}
   void set_upstream(std::span<const record::UpstreamTry>) override {}
+  void set_queued(bool) override {}
 
  private:
   http::RequestHead head_;

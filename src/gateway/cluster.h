@@ -16,6 +16,9 @@
 
 namespace finack::gateway {
 
+/// As client::RetryRules has them.
+std::uint64_t status_bits(const std::vector<int>& statuses);
+
 /// A cluster as all workers of the process share it: its servers, what may be under way, its
 /// breaker. Made from settings and not changed after; any thread.
 class Cluster {
@@ -26,6 +29,7 @@ class Cluster {
   const std::vector<std::shared_ptr<client::UpstreamServer>>& servers() const { return servers_; }
   const client::Timeouts& timeouts() const { return timeouts_; }
   const client::PoolRules& pool_rules() const { return pool_rules_; }
+  const http::ResponseLimits& response_limits() const { return response_limits_; }
   const client::RetryRules& retry_rules() const { return retry_rules_; }
   const client::Backoff& backoff() const { return backoff_; }
   client::Breaker& breaker() { return breaker_; }
@@ -41,6 +45,7 @@ class Cluster {
   ClusterSettings settings_;
   client::Timeouts timeouts_;
   client::PoolRules pool_rules_;
+  http::ResponseLimits response_limits_;
   client::RetryRules retry_rules_;
   client::Backoff backoff_;
   client::EjectionQuota quota_;

@@ -16,9 +16,11 @@ std::vector<RingServer> ring_servers(const Cluster& cluster) {
 
 }  // namespace
 
-WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> cluster)
+WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> cluster,
+                             const std::function<void()>& emptied)
     : loop_(*parts.loop),
       cluster_(std::move(cluster)),
+      emptied_(emptied),
       latencies_(cluster_->servers().size()),
       candidates_(cluster_->servers().size()),
       random_(std::random_device{}()),
@@ -33,8 +35,9 @@ WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> 
                                                              .resolver = parts.resolver,
                                                              .rules = cluster_->pool_rules(),
                                                              .timeouts = cluster_->timeouts(),
-                                                             .limits = {},
-                                                             .wall_offset = parts.wall_offset}));
+                                                             .limits = cluster_->response_limits(),
+                                                             .wall_offset = parts.wall_offset,
+                                                             .emptied = emptied_}));
   }
 }
 
@@ -55,11 +58,27 @@ std::optional<std::size_t> WorkerCluster::pick(const http::RequestHead& head, co
   const std::uint64_t key = settings.balance == Balance::consistent_hash
                                 ? hash_key(settings.hash, head.headers, client)
                                 : 0;
-  return balancer_.pick(candidates_, {.draw = draw(), .key = key, .tried = tried, .now = now});
+  Pick by{.draw = draw(), .key = key, .tried = tried, .now = now};
+  const auto fresh = balancer_.pick(candidates_, by);
+  if (fresh || tried.empty()) return fresh;
+  by.tried = tried.last(1);
+  if (const auto other = balancer_.pick(candidates_, by)) return other;
+  by.tried = {};
+  return balancer_.pick(candidates_, by);
 }
 
-void WorkerCluster::close(record::Cause cause) {
-  for (const auto& pool : pools_) pool->close(cause);
+void WorkerCluster::enter() {
+  ++requests_;
+  cluster_->requests_live.fetch_add(1, std::memory_order_relaxed);
+}
+
+void WorkerCluster::leave() {
+  cluster_->requests_live.fetch_sub(1, std::memory_order_relaxed);
+  if (--requests_ == 0) emptied_();
+}
+
+void WorkerCluster::drain(record::Cause cause) {
+  for (const auto& pool : pools_) pool->drain(cause);
 }
 
 void WorkerCluster::cut(record::Cause cause) {
@@ -67,7 +86,8 @@ void WorkerCluster::cut(record::Cause cause) {
 }
 
 bool WorkerCluster::empty() const {
-  return std::ranges::all_of(pools_, [](const auto& pool) { return pool->empty(); });
+  return requests_ == 0 &&
+         std::ranges::all_of(pools_, [](const auto& pool) { return pool->empty(); });
 }
 
 }  // namespace finack::gateway

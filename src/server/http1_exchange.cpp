@@ -205,7 +205,8 @@ void Http1Exchange::on_client_fin() {
       r_.probed = true;
       return say_continue();
     case HalfClose::cancel:
-      return stop_handler({EndedBy::peer, How::fin, Phase::handling, Cause::client_left_unproved});
+      return stop_handler(
+          {EndedBy::peer, How::fin, connection_->phase(), Cause::client_left_unproved});
   }
 }
 
@@ -325,6 +326,13 @@ http::Departure Http1Exchange::left() {
 void Http1Exchange::set_route(const http::RouteLabel& route) {
   r_.route = &route;
   worker_.mark_running(&route);
+}
+
+void Http1Exchange::set_queued(bool queued) {
+  if (connection_ == nullptr || r_.stage != Stage::handling || r_.response != Response::none)
+    return;
+  if (connection_->phase() == (queued ? Phase::handling : Phase::queue))
+    connection_->enter(queued ? Phase::queue : Phase::handling);
 }
 
 record::ConnectionId Http1Exchange::connection() const {

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -136,7 +137,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::Departure left() override;
   void set_route(const http::RouteLabel& route) override;
   void set_request_id(std::string_view id) override { request_id_ = id; }
-  void set_upstream(std::span<const record::UpstreamTry>) override {}
+  void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_queued(bool queued) override;
 
   void run_deferred() override;
 
@@ -145,6 +147,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   using Response = RequestProgress::Response;
   using Body = RequestProgress::Body;
   using Out = RequestProgress::Out;
+
+  static constexpr std::size_t kTriesKept = 8;
 
   class SleepTimer final : public net::Timer {
    public:
@@ -207,6 +211,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void end_stream();
   void finish_response();
   void misuse();
+  void cut_for(record::Cause cause);
   void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);
   void keep_close_evidence(const record::Evidence& evidence);
@@ -265,6 +270,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   mutable Address local_;                       ///< Asked for rarely, found once.
   std::string request_id_;
   std::string exception_;
+  /// As many as a record keeps; made with the first request that has any.
+  std::unique_ptr<std::array<record::UpstreamTry, kTriesKept>> tries_;
   Callback body_ready_, write_ready_, sleep_done_;
   SleepTimer sleep_timer_{*this};
   std::optional<std::stop_source> stop_;

@@ -1,6 +1,7 @@
 // The response's side of an exchange: heads, framing, writing, and how it closes.
 #include <cstring>
 
+#include "http/cause_status.h"
 #include "http/encoder.h"
 #include "server/connection.h"
 #include "server/http1_exchange.h"
@@ -128,9 +129,10 @@ bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::ui
            : has_length       ? Out::length
            : head_.minor == 0 ? Out::until_close
                               : Out::chunked;
-  decide_close(head, whole);
+  // Before what this answer means for a body that is still coming: its cause decided first.
   if (head.cause != Cause::unknown && head.status >= 400 && !r_.verdict)
-    r_.verdict = Verdict{EndedBy::local, How::reply, connection_->phase(), head.cause};
+    r_.verdict = reply_for(head.cause, connection_->phase());
+  decide_close(head, whole);
   if (!head.exception.empty()) exception_ = head.exception.substr(0, 256);
 
   const Room room = put_head(head, promised, body.size());
@@ -275,13 +277,10 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
   }
   if (gone()) return let_go();
   if (record::info(cause).family == record::CauseFamily::client) return client_left(cause);
-  const bool late = cause == Cause::timeout_handler;
-  const bool failed = cause == Cause::app_failed || cause == Cause::app_no_reply;
-  const int status = failed ? 500 : late || cause == Cause::policy_overload_shed ? 503 : 0;
+  const int status = http::status_of(cause);
   if (r_.response == Response::none && status != 0) {
-    r_.verdict =
-        Verdict{EndedBy::local, late ? How::timeout : How::reply, connection_->phase(), cause};
-    if (late) {
+    r_.verdict = reply_for(cause, connection_->phase());
+    if (cause == Cause::timeout_handler) {
       evidence_ = connection_->timer_evidence(record::TimerKind::handler);
       r_.has_evidence = true;
     }
@@ -289,11 +288,7 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
     return;
   }
   if (r_.response == Response::started) {
-    // The client must see that something is missing: no last chunk, fewer bytes than promised.
-    const How how = r_.out == Out::until_close ? How::rst : How::fin;
-    r_.verdict = Verdict{EndedBy::local, how, Phase::response, cause};
-    cut({EndedBy::local, how, Phase::response,
-         cause == Cause::app_abort ? cause : Cause::app_body_short});
+    cut_for(cause);
     return let_go();
   }
   // app.abort: a reset on purpose, behind what earlier requests are owed.
@@ -302,6 +297,20 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
   override_close(*r_.verdict);
   close_.must_reset = true;
   let_go();
+}
+
+/// The client must see that something is missing: no last chunk, fewer bytes than promised.
+void Http1Exchange::cut_for(Cause cause) {
+  const How how = r_.out == Out::until_close ? How::rst : How::fin;
+  r_.verdict = Verdict{EndedBy::local, how, Phase::response, cause};
+  Verdict close = *r_.verdict;
+  if (http::of_other_leg(cause)) {
+    close.cause = Cause::policy_other_leg;
+    close.severity = record::info(cause).severity;
+  } else if (cause != Cause::app_abort) {
+    close.cause = Cause::app_body_short;
+  }
+  cut(close);
 }
 
 /// The handler asked the kernel and learned of the client's reset before the loop did.

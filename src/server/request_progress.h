@@ -60,6 +60,7 @@ struct RequestProgress {
   const http::RouteLabel* route = nullptr;
   std::optional<Verdict> verdict;  ///< Once decided; nothing: ok.completed.
   std::uint16_t status = 0;
+  std::uint8_t tries = 0;  ///< At upstreams, of those that the exchange keeps.
   Stage stage = Stage::head;
   Response response = Response::none;
   Body body = Body::none;

@@ -131,7 +131,7 @@ void apply(const Verdict& verdict, record::Ending& ending) {
   ending.how = verdict.how;
   ending.phase = verdict.phase;
   ending.cause = verdict.cause;
-  ending.severity = record::info(verdict.cause).severity;
+  ending.severity = verdict.severity.value_or(record::info(verdict.cause).severity);
 }
 
 std::optional<Verdict> judge(EndKind end, Phase phase, Facts facts) {
@@ -143,6 +143,14 @@ std::optional<Verdict> judge(EndKind end, Phase phase, Facts facts) {
     return Verdict{rule.ended_by, rule.how, at, rule.cause};
   }
   return std::nullopt;
+}
+
+Verdict reply_for(Cause cause, Phase phase) {
+  const record::CauseInfo& row = record::info(cause);
+  // Also where no place was waited for, because none could come.
+  if (row.server_phases == record::PhaseSet{Phase::queue}) phase = Phase::queue;
+  const bool wait = row.family == record::CauseFamily::timeout;
+  return {EndedBy::local, wait ? How::timeout : How::reply, phase, cause};
 }
 
 Verdict judge(TimerKind timer, Phase phase, bool gone) {

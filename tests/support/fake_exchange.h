@@ -26,12 +26,19 @@ class FakeExchange final : public http::Exchange {
   /// A body that comes in pieces through feed().
   FakeExchange& expect_body(http::Framing framing = http::Framing::chunked);
   FakeExchange& set_peer(Address peer);
+  FakeExchange& set_host(std::string host);
+  /// Behind a chunked body.
+  FakeExchange& add_trailer(std::string name, std::string value);
+  /// Of a body that is expected: its length, or chunks.
+  FakeExchange& set_content_length(std::uint64_t bytes);
 
   // Acting as client and clock.
   void feed(std::string bytes);
   void end_body();
   /// The client leaves: waits end, stop is requested, writes are gone.
   void leave(record::Cause cause = record::Cause::client_left_waiting);
+  /// The same, but nobody is woken: left() and the next read or write tell.
+  void leave_silently(record::Cause cause);
   void advance(Nanos by);
   /// write() says wait from now on, until open_window().
   void close_window() { window_open_ = false; }
@@ -57,12 +64,17 @@ class FakeExchange final : public http::Exchange {
   std::string route;
   std::string request_id;
   std::vector<record::UpstreamTry> upstream;
+  std::vector<bool> queued;  ///< Each change of set_queued().
   std::vector<int> informed;
+  std::vector<std::pair<std::string, std::string>> informed_headers;  ///< Of the last of them.
   int touched_after_end = 0;
   int left_polls = 0;
+  bool refuse_heads = false;    ///< A response's head is refused as if a field were bad.
   bool record_response = true;  ///< false: allocates nothing, for the allocation test.
 
   std::string header_sent(std::string_view name) const;
+  /// Pieces of the body that were fed and not read.
+  std::size_t pieces_waiting() const { return pieces_.size(); }
   bool sleeping() const { return static_cast<bool>(sleeper_); }
   /// Makes it ready for the same request again, without freeing buffers.
   void reset_response();
@@ -75,7 +87,7 @@ class FakeExchange final : public http::Exchange {
   std::uint32_t number() const override { return 1; }
   http::BodyRead read_body() override;
   void on_body_ready(Callback fn) override;
-  std::span<const http::Header> trailers() const override { return {}; }
+  std::span<const http::Header> trailers() const override { return trailers_; }
   bool body_at_hand(std::string_view& out) override;
   void inform(int code, std::span<const http::Header> fields) override;
   bool respond(const http::ResponseHead& head, std::string_view bytes) override;
@@ -96,6 +108,7 @@ class FakeExchange final : public http::Exchange {
   void set_route(const http::RouteLabel& label) override;
   void set_request_id(std::string_view id) override;
   void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_queued(bool now_queued) override;
 
  private:
   bool take_head(const http::ResponseHead& head);
@@ -106,6 +119,7 @@ class FakeExchange final : public http::Exchange {
   // The request's bytes live here: head_ has views of them.
   std::deque<std::string> texts_;
   http::RequestHead head_;
+  std::vector<http::Header> trailers_;
   Address peer_;
   Address local_;
   std::string whole_body_;

@@ -48,7 +48,7 @@ struct ResponseHead {
   std::uint64_t content_length = kChunked;  ///< kChunked: chunked, or close-delimited to HTTP/1.0.
   bool close = false;                       ///< Ask for Connection: close after this response.
   /// What the request ends with when this response goes out whole and the answer is an error of our
-  /// own: policy.no_route, app.failed, timeout.handler … unknown: ok.completed.
+  /// own: policy.no_route, app.failed, upstream.refused … unknown: ok.completed.
   record::Cause cause = record::Cause::unknown;
   std::string_view exception;  ///< What the handler threw, for the record.
   static constexpr std::uint64_t kChunked = ~std::uint64_t{0};
@@ -103,8 +103,11 @@ class Exchange {
   /// Ends the response. Fewer bytes than Content-Length promised: app.body_short; more:
   /// app.body_over. respond*() finish by themselves.
   virtual void finish(std::span<const Header> trailers = {}) = 0;
-  /// Ends the request for `cause` (app.abort, app.failed, app.no_reply …): answers with the status
-  /// that belongs to the cause when no response has started, else cuts the response visibly.
+  /// Ends the request for `cause` (app.abort, app.failed, an upstream's end …): answers with the
+  /// status that belongs to the cause when no response has started, else cuts the response visibly.
+  /// A cause of the upstream's side (upstream.*, network.*, resource.*, the client role's timeouts)
+  /// is the request's: 504 for waits, 503 where there was no place for it, else 502. Its connection
+  /// ends, where the response was cut, with policy.other_leg.
   virtual void abort(record::Cause cause, std::string_view exception = {}) = 0;
   virtual bool started() const = 0;
 
@@ -123,8 +126,11 @@ class Exchange {
   virtual void set_route(const RouteLabel& route) = 0;
   /// Names the request in its record (X-Request-Id).
   virtual void set_request_id(std::string_view id) = 0;
-  /// The tries of a request that was passed on, for its record; copied.
+  /// The tries at upstreams so far, oldest first, for the request's record; copied. Each call
+  /// replaces what the one before said; before the last call to the exchange.
   virtual void set_upstream(std::span<const record::UpstreamTry> tries) = 0;
+  /// The request waits, or does not wait any more, for a slot at an upstream (phase `queue`).
+  virtual void set_queued(bool queued) = 0;
 };
 
 /// What the server calls with every request; the one way into route, gateway and admin. Must not
