@@ -88,11 +88,12 @@ class Reloads(unittest.TestCase):
 
     def test_failures_by_kind_of_client(self):
         lines = [sent(1), sent(2, kind="short", outcome="reset"),
-                 sent(3, kind="tunnel", outcome="101"), sent(4, kind="tunnel", outcome="broken")]
+                 sent(3, kind="tunnel", outcome="101"), sent(4, kind="tunnel", outcome="broken"),
+                 sent(5, kind="tunnel", outcome="200")]
         found = reload.judge(lines, self.Done)
         self.assertEqual(found["failed"], {"keep": {}, "short": {"reset": 1},
-                                           "tunnel": {"broken": 1}})
-        self.assertEqual((found["requests"], found["tunnels"], found["taken"]), (2, 2, 2))
+                                           "tunnel": {"broken": 1, "200": 1}})
+        self.assertEqual((found["requests"], found["tunnels"], found["taken"]), (2, 3, 2))
         self.assertEqual(len(list(reload.missed(found))), 3)
 
 

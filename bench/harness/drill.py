@@ -73,7 +73,7 @@ class Load:
 
 
 def well(sent):
-    return sent.outcome in ("200", "101")
+    return sent.outcome == ("101" if sent.kind == "tunnel" else "200")
 
 
 def new_fleet(build, name):
