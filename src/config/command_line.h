@@ -37,6 +37,7 @@ struct CommandLine {
   std::optional<int> exit_status;
   std::string output;
   std::string errors;
+  std::vector<Problem> problems;      ///< What `errors` says, one by one.
   std::vector<std::string> warnings;  ///< One sentence each, for start-up. Set in every case.
   std::vector<std::string> operands;
   Resolved resolved;  ///< What is in force, with origins.

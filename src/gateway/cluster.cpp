@@ -89,7 +89,10 @@ std::uint64_t status_bits(const std::vector<int>& statuses) {
 }
 
 Cluster::Cluster(const ClusterSettings& settings)
-    : settings_(settings),
+    : requests(settings.breaker.limits.requests),
+      pending(settings.breaker.limits.pending),
+      queued(settings.queue_limit),
+      settings_(settings),
       timeouts_(timeouts_of(settings.timeouts)),
       pool_rules_(pool_rules_of(settings.pool, settings.timeouts.queue)),
       response_limits_(response_limits_of(settings.limits)),

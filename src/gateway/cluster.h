@@ -1,5 +1,4 @@
 #pragma once
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,6 +11,7 @@
 #include "client/retry_budget.h"
 #include "client/upstream_server.h"
 #include "finack/base/error.h"
+#include "gateway/bounded_count.h"
 #include "gateway/cluster_settings.h"
 
 namespace finack::gateway {
@@ -35,9 +35,14 @@ class Cluster {
   client::Breaker& breaker() { return breaker_; }
   client::RetryBudget& retry_budget() { return retry_budget_; }
 
-  /// Requests under way, and those that wait for a connection.
-  std::atomic<std::uint32_t> requests_live{0};
-  std::atomic<std::uint32_t> pending{0};
+  /// Requests under way, by breaker.limits.requests.
+  BoundedCount requests;
+  /// Of them, those that wait for a connection, by breaker.limits.pending; not counted without one.
+  BoundedCount pending;
+  /// Requests that wait for a slot; take_place() holds them to queue.limit.
+  BoundedCount queued;
+  /// False: no more may wait.
+  bool take_place() { return settings_.queue_limit != 0 && queued.try_take(); }
 
  private:
   explicit Cluster(const ClusterSettings& settings);

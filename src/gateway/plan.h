@@ -35,6 +35,8 @@ class Plan {
 
   const Router& router() const { return router_; }
   const Forwarding& forwarding() const { return forwarding_; }
+  /// Where buffers go that memory is too small for.
+  const std::string& buffer_directory() const { return buffer_directory_; }
   const std::vector<std::shared_ptr<Cluster>>& clusters() const { return clusters_; }
   /// Where a route, or one branch of its split, leads.
   const Destination& destination(const Route& route, std::size_t branch) const {
@@ -43,12 +45,15 @@ class Plan {
 
  private:
   Plan(const GatewaySettings& settings, Router router, std::string_view mark)
-      : router_(std::move(router)), forwarding_(settings, mark) {}
+      : router_(std::move(router)),
+        forwarding_(settings, mark),
+        buffer_directory_(settings.buffer_directory) {}
   Expected<void> add_cluster(const ClusterSettings& settings, const Plan* before);
   Expected<void> connect_routes();
 
   Router router_;
   Forwarding forwarding_;
+  std::string buffer_directory_;
   std::vector<std::shared_ptr<Cluster>> clusters_;
   std::vector<std::vector<Destination>> destinations_;  ///< By Route::index.
 };

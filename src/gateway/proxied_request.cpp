@@ -48,8 +48,8 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
   tried_count_ = 0;
   deadline_ = Instant::max();
   response_due_.reset();
-  fresh_only_ = holds_budget_ = body_sent_ = responding_ = response_empty_ = paused_ = gone_ =
-      false;
+  fresh_only_ = holds_budget_ = holds_slot_ = body_sent_ = responding_ = response_empty_ = paused_ =
+      blocked_ = gone_ = false;
   told_ = false;
   WorkerCluster& share = *passage_.share;
   const RouteSettings& route = passage_.route->settings;
@@ -59,36 +59,112 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
       route, {share.draw(), share.draw()}, arena_, headers_);
   if (forwarded_.refused != Cause::unknown) return fail(forwarded_.refused);
   if (!forwarded_.request_id.empty()) exchange.set_request_id(forwarded_.request_id);
-  body_.begin(exchange, route.max_body_bytes.value_or(~std::uint64_t{0}));
-  if (body_.too_large()) return fail(Cause::policy_body_too_large);
+  body_.begin(exchange, route, passage_.plan->buffer_directory());
+  if (body_.fault() != Cause::unknown) return fail(body_.fault());
   watch_client();
   if (const Nanos total = passage_.to->request_total; total != Nanos(0)) {
     deadline_ = loop_.now() + total;
     budget_.set(total, &ProxiedRequest::out_of_time);
   }
+  if (route.buffer_request) return gather_body();
   begin_try();
 }
 
 // ---- To the server
 
-void ProxiedRequest::begin_try() {
-  const auto server = passage_.share->pick(exchange_->request(), forwarded_.client,
-                                           std::span(tried_).first(tried_count_));
-  if (!server) {
-    return fail(tries_.empty() ? Cause::upstream_none_healthy : tries_.all().back().cause);
+/// Takes the body in before a server is asked.
+void ProxiedRequest::gather_body() {
+  switch (body_.gather()) {
+    case http::BodyRead::Kind::wait:
+      return exchange_->on_body_ready([this] { gather_body(); });
+    case http::BodyRead::Kind::cut:
+      return body_cut();
+    default:
+      return begin_try();
   }
-  server_ = *server;
+}
+
+void ProxiedRequest::begin_try() {
+  // Who holds a slot waits for a connection alone, and before all who wait for a slot.
+  const bool behind_others = passage_.share->crowded() && !holds_slot_;
+  if (behind_others || !begin_if_possible()) queue_up();
+}
+
+/// False: it has to wait for a slot.
+bool ProxiedRequest::begin_if_possible() {
+  Cluster& cluster = *passage_.to->cluster;
+  const bool new_slot = !holds_slot_;
+  if (new_slot && !cluster.requests.try_take()) return false;
+  holds_slot_ = true;
+  const Choice choice = passage_.share->pick(exchange_->request(), forwarded_.client,
+                                             std::span(tried_).first(tried_count_));
+  if (choice.full) {
+    if (new_slot) {
+      holds_slot_ = false;
+      cluster.requests.give_back();
+    }
+    return false;
+  }
+  leave_queue();
+  if (choice.server) {
+    ask(*choice.server);
+  } else {
+    fail(tries_.empty() ? Cause::upstream_none_healthy : tries_.all().back().cause);
+  }
+  return true;
+}
+
+void ProxiedRequest::queue_up() {
+  if (!passage_.to->cluster->take_place()) return fail(Cause::policy_overload_shed);
+  holds_place_ = true;
+  passage_.share->wait(turn_, holds_slot_);
+  if (const Nanos most = passage_.to->queue; most != Nanos(0))
+    pause_.set(most, &ProxiedRequest::queued_too_long);
+}
+
+void ProxiedRequest::leave_queue() {
+  if (!std::exchange(holds_place_, false)) return;
+  turn_.unlink();
+  pause_.stop();
+  passage_.to->cluster->queued.give_back();
+}
+
+void ProxiedRequest::give_slot() {
+  if (!std::exchange(holds_slot_, false)) return;
+  passage_.to->cluster->requests.give_back();
+  passage_.share->note_slot();
+}
+
+void ProxiedRequest::queued_too_long() {
+  ledger_.counters().timer_fired(record::TimerKind::queue);
+  fail(Cause::timeout_queue);
+}
+
+void ProxiedRequest::ask(std::size_t server) {
+  client::Pool& pool = passage_.share->pool(server);
+  BoundedCount& pending = passage_.to->cluster->pending;
+  if (pending.most() != 0) {
+    holds_pending_ = pending.try_take();
+    if (!holds_pending_) return fail(Cause::policy_overload_shed);
+  }
+  server_ = server;
   ++number_;
   try_began_ = loop_.now();
   body_sent_ = false;
-  try_.begin(passage_.share->pool(server_), {.number = number_,
-                                             .fresh_only = std::exchange(fresh_only_, false),
-                                             .budget = passage_.to->try_budget,
-                                             .wall_offset = wall_offset_,
-                                             .timeouts = &passage_.to->timeouts});
+  try_.begin(pool, {.number = number_,
+                    .fresh_only = std::exchange(fresh_only_, false),
+                    .budget = passage_.to->try_budget,
+                    .wall_offset = wall_offset_,
+                    .timeouts = &passage_.to->timeouts});
+}
+
+/// The wait for a connection is over.
+void ProxiedRequest::note_connected() {
+  if (std::exchange(holds_pending_, false)) passage_.to->cluster->pending.give_back();
 }
 
 void ProxiedRequest::on_try_ready() {
+  note_connected();
   const http::RequestHead& head = exchange_->request();
   body_.rewind();
   std::string_view body;
@@ -112,9 +188,7 @@ void ProxiedRequest::pump_body() {
       case http::BodyRead::Kind::wait:
         return exchange_->on_body_ready([this] { pump_body(); });
       case http::BodyRead::Kind::cut:
-        // The exchange may have told so already, from inside.
-        if (exchange_ == nullptr) return;
-        return body_.too_large() ? refuse_body() : client_gone();
+        return body_cut();
       case http::BodyRead::Kind::end:
         body_sent_ = true;
         return try_.finish_body(exchange_->trailers());
@@ -125,17 +199,22 @@ void ProxiedRequest::pump_body() {
   }
 }
 
-/// It became longer than the route allows.
-void ProxiedRequest::refuse_body() {
-  try_.cancel(Cause::policy_other_leg);
-  note_try();
-  fail(Cause::policy_body_too_large);
+/// No more of the body is to be had.
+void ProxiedRequest::body_cut() {
+  if (exchange_ == nullptr) return;  // The exchange has told so already, from inside.
+  if (body_.fault() == Cause::unknown) return client_gone();
+  if (try_.active()) {
+    try_.cancel(Cause::policy_other_leg);
+    note_try();
+  }
+  fail(body_.fault());
 }
 
 // ---- Failures
 
 void ProxiedRequest::on_try_failed(const record::Ending& ending) {
   if (exchange_ == nullptr) return done();
+  note_connected();
   note_try();
   const Cause cause = ending.cause;
   if (client::blames_server(cause))
@@ -165,7 +244,7 @@ bool ProxiedRequest::retry(const client::RetryDecision& decision) {
   if (!decision.retry) return false;
   Cluster& cluster = *passage_.to->cluster;
   if (decision.of_budget && !holds_budget_) {
-    holds_budget_ = cluster.retry_budget().try_take(cluster.requests_live);
+    holds_budget_ = cluster.retry_budget().try_take(cluster.requests.count());
     if (!holds_budget_) return false;
   }
   fresh_only_ = decision.dial_afresh;
@@ -245,8 +324,13 @@ void ProxiedRequest::cut(Cause cause) {
 void ProxiedRequest::done() {
   budget_.stop();
   pause_.stop();
-  if (holds_budget_) passage_.to->cluster->retry_budget().give_back();
+  leave_queue();
+  note_connected();
+  Cluster& cluster = *passage_.to->cluster;
+  if (holds_budget_) cluster.retry_budget().give_back();
+  give_slot();
   body_.reset();
+  spool_.reset();
   tries_.clear();
   arena_.reset();
   WorkerCluster& share = *passage_.share;
@@ -269,6 +353,7 @@ void ProxiedRequest::client_gone() {
   const bool may_run = passage_.route->settings.on_client_gone == OnClientGone::run;
   if (may_run && body_sent_ && try_.connected()) {
     gone_ = true;
+    spool_.reset();
     return resume();
   }
   const http::Departure left = exchange_->left();

@@ -12,6 +12,7 @@
 #include "gateway/alarm.h"
 #include "gateway/plan.h"
 #include "gateway/request_body.h"
+#include "gateway/response_spool.h"
 #include "gateway/try_list.h"
 #include "gateway/worker_cluster.h"
 #include "route/byte_arena.h"
@@ -43,12 +44,27 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   void cut(record::Cause cause);
 
  private:
+  /// Its place in the queue.
+  struct Turn final : SlotWaiter {
+    explicit Turn(ProxiedRequest& of) : request(of) {}
+    bool on_slot() override { return request.begin_if_possible(); }
+    ProxiedRequest& request;
+  };
+
   // Tries and how the request ends: proxied_request.cpp.
   void begin_try();
+  bool begin_if_possible();
+  void queue_up();
+  void leave_queue();
+  void give_slot();
+  void queued_too_long();
+  void ask(std::size_t server);
+  void note_connected();
   void on_try_ready() override;
   void on_try_write_ready() override { pump_body(); }
   void pump_body();
-  void refuse_body();
+  void gather_body();
+  void body_cut();
   void on_try_failed(const record::Ending& ending) override;
   client::RetryDecision decide(const client::TryFacts& facts);
   bool retry(const client::RetryDecision& decision);
@@ -80,6 +96,11 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   void note_answer();
   bool send_head(const http::ReceivedResponse& head, std::string_view body, bool whole);
   void send_body(std::string_view bytes);
+  void spool(std::string_view bytes);
+  void spool_failed();
+  void client_ready();
+  void end_response(std::span<const http::Header> trailers);
+  void pause();
   void resume();
   void finish(std::span<const http::Header> trailers);
 
@@ -88,8 +109,9 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   record::Ledger& ledger_;
   Nanos wall_offset_;
   client::Try try_;
-  Alarm<ProxiedRequest> budget_;        ///< request_total.
-  Alarm<ProxiedRequest> pause_;         ///< Before a retry; then, of the draining.
+  Alarm<ProxiedRequest> budget_;  ///< request_total.
+  Alarm<ProxiedRequest> pause_;   ///< In the queue; before a retry; of the draining.
+  Turn turn_{*this};
   http::Exchange* exchange_ = nullptr;  ///< nullptr: it was let go of; what comes is dropped.
   Passage passage_;
   ForwardedRequest forwarded_;
@@ -97,6 +119,7 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   std::string target_;
   route::ByteArena arena_;
   RequestBody body_;
+  ResponseSpool spool_;
   TryList tries_;
   std::array<std::size_t, 8> tried_{};  ///< Servers that failed; of more, the oldest are forgotten.
   std::size_t tried_count_ = 0;
@@ -107,10 +130,14 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   std::uint32_t number_ = 0;                   ///< Of the try.
   bool fresh_only_ = false;
   bool holds_budget_ = false;
+  bool holds_slot_ = false;      ///< One of Cluster::requests,
+  bool holds_pending_ = false;   ///< of Cluster::pending,
+  bool holds_place_ = false;     ///< of Cluster::queued.
   bool body_sent_ = false;       ///< All of it, in this try.
   bool responding_ = false;      ///< A byte of the final response went to the client.
   bool response_empty_ = false;  ///< Its status allows no body.
-  bool paused_ = false;          ///< The client takes no more for now.
+  bool paused_ = false;          ///< The server is not read for now.
+  bool blocked_ = false;         ///< The client takes no more for now.
   bool gone_ = false;            ///< The client has left, and the server's work goes on.
   bool told_ = false;            ///< The breaker knows.
 };

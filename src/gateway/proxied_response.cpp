@@ -40,6 +40,8 @@ void ProxiedRequest::on_try_response(const http::ReceivedResponse& head, std::st
     return fail(Cause::upstream_bad_head);
   }
   responding_ = true;
+  const auto& buffer = passage_.route->settings.buffer_response;
+  if (buffer && !whole) spool_.begin(*buffer, passage_.plan->buffer_directory());
   if (whole) {
     exchange_ = nullptr;
     return done();
@@ -101,11 +103,12 @@ void ProxiedRequest::on_try_body(std::string_view bytes, Progress progress,
   }
   if (over) note_try();
   if (!gone_ && !response_empty_) send_body(bytes);
-  if (over && exchange_ != nullptr) finish(trailers);
+  if (over && exchange_ != nullptr) end_response(trailers);
 }
 
 void ProxiedRequest::send_body(std::string_view bytes) {
   if (bytes.empty()) return;
+  if (blocked_ && spool_.active()) return spool(bytes);
   switch (exchange_->write(bytes)) {
     case http::WriteState::ready:
       return;
@@ -114,14 +117,56 @@ void ProxiedRequest::send_body(std::string_view bytes) {
     case http::WriteState::wait:
       break;
   }
+  blocked_ = true;
+  exchange_->on_write_ready([this] { client_ready(); });
+  if (!spool_.active()) pause();
+}
+
+/// Keeps what the client does not take yet.
+void ProxiedRequest::spool(std::string_view bytes) {
+  if (!spool_.put(bytes)) return spool_failed();
+  if (spool_.full()) pause();
+}
+
+void ProxiedRequest::spool_failed() {
+  if (try_.active()) {
+    try_.cancel(Cause::policy_other_leg);
+    note_try();
+  }
+  fail(Cause::resource_disk);
+}
+
+/// The client takes bytes again: first those that wait.
+void ProxiedRequest::client_ready() {
+  blocked_ = false;
+  while (!spool_.empty()) {
+    const auto piece = spool_.take();
+    if (!piece) return spool_failed();
+    if (piece->empty()) break;
+    send_body(*piece);
+    if (exchange_ == nullptr || blocked_) return;
+  }
+  spool_.rewind();
+  if (spool_.ended()) return finish(spool_.trailers());
+  resume();
+}
+
+void ProxiedRequest::pause() {
   if (!try_.connected()) return;  // That was the last of it.
   paused_ = true;
   try_.pause_reading();
-  exchange_->on_write_ready([this] { resume(); });
 }
 
 void ProxiedRequest::resume() {
   if (std::exchange(paused_, false) && try_.connected()) try_.resume_reading();
+}
+
+/// The server has sent everything. A client that is slow to take it holds neither connection nor
+/// slot.
+void ProxiedRequest::end_response(std::span<const http::Header> trailers) {
+  if (spool_.empty()) return finish(trailers);
+  spool_.end(trailers, arena_);
+  give_slot();
 }
 
 /// The response is complete.

@@ -4,6 +4,9 @@
 #include <string_view>
 
 #include "finack/http/exchange.h"
+#include "finack/record/cause.h"
+#include "gateway/route_settings.h"
+#include "gateway/spill_buffer.h"
 
 namespace finack::gateway {
 
@@ -13,18 +16,21 @@ class RequestBody {
  public:
   /// What is held of a body that streams through, so that a request whose kept connection turns out
   /// to be closed can be sent again.
-  static constexpr std::size_t kHeld = 64 * 1024;
+  static constexpr std::uint64_t kHeld = 64 * 1024;
 
-  /// `most`: longest body that the route allows.
-  void begin(http::Exchange& exchange, std::uint64_t most);
+  /// By the route's bounds; `directory`, where its buffer goes, outlives the request.
+  void begin(http::Exchange& exchange, const RouteSettings& route, const std::string& directory);
   /// Lets go of the exchange and of what is held.
   void reset();
 
   /// How a try is to frame it, and its size where the framing is `length`.
   http::Framing framing() const;
   std::uint64_t size() const { return size_; }
-  /// The whole of it is here in one piece, without trailers.
+  /// The whole of it is in memory in one piece, without trailers.
   bool at_hand(std::string_view& out) const;
+
+  /// Reads it in before a try, until it is whole or does not fit: end. Call again after `wait`.
+  http::BodyRead::Kind gather();
 
   /// The next try begins with the first byte; only while replayable().
   void rewind() { position_ = 0; }
@@ -33,24 +39,25 @@ class RequestBody {
   /// The next piece for the try. May end the request from inside (a body that breaks a rule): then
   /// `cut`.
   http::BodyRead read();
-  /// It is longer than the route allows; read() said `cut`.
-  bool too_large() const { return too_large_; }
+  /// Why read() or gather() said `cut`, where the client is not the reason; else unknown:
+  /// policy.body_too_large by the route's limit, resource.disk.
+  record::Cause fault() const { return fault_; }
 
  private:
-  void keep(std::string_view bytes);
+  http::BodyRead receive();
+  http::BodyRead fail(record::Cause cause);
 
   http::Exchange* exchange_ = nullptr;
   std::string_view given_;  ///< The exchange's own, when all of it was there at once.
-  std::string held_;        ///< What was read of it, unless lost_.
-  std::uint64_t most_ = ~std::uint64_t{0};
-  std::uint64_t size_ = 0;      ///< Of all, where known; else of what was read.
+  SpillBuffer held_;        ///< What was read of it, unless lost_.
+  std::uint64_t most_ = 0;
+  std::uint64_t size_ = 0;      ///< Of all, where known.
   std::uint64_t received_ = 0;  ///< From the exchange.
-  std::size_t position_ = 0;    ///< In given_ or held_.
+  std::uint64_t position_ = 0;  ///< In given_ or held_.
+  record::Cause fault_ = record::Cause::unknown;
   http::Framing framing_ = http::Framing::none;
-  bool whole_ = false;  ///< All of it is in given_ or held_.
   bool ended_ = false;  ///< All of it was read from the exchange.
   bool lost_ = false;
-  bool too_large_ = false;
 };
 
 }  // namespace finack::gateway

@@ -72,8 +72,9 @@ GatewayRig::~GatewayRig() {
   EXPECT_EQ(books.connections.opened.get(), books.connections.ended.get());
   EXPECT_EQ(books.requests.opened.get(), books.requests.ended.get());
   for (const auto& one : plan->clusters()) {
-    EXPECT_EQ(one->requests_live.load(), 0U);
-    EXPECT_EQ(one->pending.load(), 0U);
+    EXPECT_EQ(one->requests.count(), 0U);
+    EXPECT_EQ(one->pending.count(), 0U);
+    EXPECT_EQ(one->queued.count(), 0U);
     EXPECT_EQ(one->retry_budget().taken(), 0U);
     for (const auto& server : one->servers()) {
       EXPECT_EQ(server->connections_live.load(), 0U);
