@@ -4,8 +4,8 @@
 Usage: faults.py --build DIR [--fault NAME]... [--before S] [--during S] [--after S]
                  [--clients N] [--pace MS] [--only PROXY]... [--out DIR]
 All proxies run at the same time before the same upstreams. Runs in a network namespace of its own.
-Exit status 0: finack failed no more requests than the better of the others, and none that is
-idempotent before a killed upstream; 1: it did; 2: wrong use; 77: no network
+Exit status 0: finack failed no more requests than the better of the others (POSTs that the upstream
+had processed left out), and none that is idempotent before a killed upstream; 1: it did; 2: wrong use; 77: no network
 namespace can be made here.
 """
 import collections
@@ -118,7 +118,10 @@ def judge(sent, seen_by_all, seen_by_victim, fault, over):
             kinds[line.outcome] = kinds.get(line.outcome, 0) + 1
     times = collections.Counter(line.id for line in seen_by_all if line.method == "POST")
     slow = sum(drill.well(line) and suffered(line) for line in sent)
-    return {"requests": len(sent), "failed": failed, "slow": slow,
+    processed = sum(line.method == "POST" and not drill.well(line) and times[line.id] > 0
+                    for line in sent)
+    return {"requests": len(sent), "failed": failed, "post_failed_processed": processed,
+            "slow": slow,
             "post_twice": sum(count > 1 for count in times.values()),
             "detect": detect(sent, fault, over), "recover": recover(seen_by_victim, sent, over)}
 
@@ -166,7 +169,9 @@ def measure(fleet, args, fault, missing):
 
 
 def failures(row):
-    return sum(sum(kinds.values()) for kinds in row["failed"].values())
+    """Without POSTs that the upstream had processed: nobody could repeat those."""
+    return sum(sum(kinds.values()) for kinds in row["failed"].values()) - row.get(
+        "post_failed_processed", 0)
 
 
 def missed(fault, found):
