@@ -5,8 +5,8 @@ Usage: faults.py --build DIR [--fault NAME]... [--before S] [--during S] [--afte
                  [--clients N] [--pace MS] [--only PROXY]... [--out DIR]
 All proxies run at the same time before the same upstreams. Runs in a network namespace of its own.
 Exit status 0: finack failed no more requests than the better of the others (POSTs that the upstream
-had processed left out), and none that is idempotent before a killed upstream; 1: it did; 2: wrong use; 77: no network
-namespace can be made here.
+had processed left out), and none that is idempotent before a killed upstream; 1: it did; 2: wrong
+use; 77: no network namespace can be made here.
 """
 import collections
 import os

@@ -66,9 +66,11 @@ def faults(data):
     for fault, found in data["found"].items():
         for name, row in found.items():
             rows.append((fault, name, number(row["requests"]), kinds(row["failed"]["GET"]),
-                         kinds(row["failed"]["POST"]), row["post_failed_processed"], row["slow"], row["post_twice"],
+                         kinds(row["failed"]["POST"]), row["post_failed_processed"],
+                         row["slow"], row["post_twice"],
                          seconds(row["detect"]), seconds(row["recover"])))
-    yield from table(("fault", "proxy", "requests", "GET failed", "POST failed", "… processed", "slow",
+    yield from table(("fault", "proxy", "requests", "GET failed", "POST failed",
+                      "… processed", "slow",
                       "POST processed twice", "detect", "recover"), rows)
 
 

@@ -120,7 +120,8 @@ class Finack(Proxy):
 
     def write(self, setup):
         checks = "health: { active: { path: /ping, interval: 2s } }" if setup.checks else ""
-        retry = "retry: { on_timeout: true, budget: { percent: 50 } }" if setup.retry_timeouts else ""
+        retry = ("retry: { on_timeout: true, budget: { percent: 50 } }" if setup.retry_timeouts
+                 else "")
         return filled("finack.yaml", {
             **setup.words(), "SERVERS": ", ".join(setup.servers), "PORT": self.port,
             "CHECKS": checks, "RETRY": retry})
