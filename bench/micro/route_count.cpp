@@ -51,6 +51,9 @@ class SilentExchange final : public http::Exchange {
   void finish(std::span<const http::Header>) override {}
   void abort(record::Cause, std::string_view) override {}
   bool started() const override { return false; }
+  bool upgrade(const http::ResponseHead&, http::TunnelObserver&) override { return false; }
+  void pause_reading() override {}
+  void resume_reading() override {}
   void sleep(Nanos, Callback) override {}
   void post(Callback) override {}
   Instant now() const override { return {}; }

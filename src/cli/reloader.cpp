@@ -34,11 +34,11 @@ void compare_addresses(const ServeReading& before, const ServeReading& after,
   for (const ListenerSettings& listener : before.settings().gateway.listeners) {
     if (!has(after, listener.address))
       out.push_back(
-          {after.where("listeners"),
+          {after.where("listeners[0]"),
            fmt::format("the listener {} is gone: that needs a restart", listener.address)});
   }
   if (out.empty() && now.size() != before.settings().gateway.listeners.size())
-    out.push_back({after.where("listeners"), "listeners came or went: that needs a restart"});
+    out.push_back({after.where("listeners[0]"), "listeners came or went: that needs a restart"});
 }
 
 void compare_listeners(const ServeReading& before, const ServeReading& after,

@@ -92,6 +92,16 @@ void Connection::update_reading() {
   }
 }
 
+void Connection::hold_reading(bool hold) {
+  if (paused_ == hold) return;
+  paused_ = hold;
+  if (hold) {
+    stream_.pause_reading();
+  } else {
+    stream_.resume_reading();
+  }
+}
+
 // ---- Bytes go out ----
 
 void Connection::flush() {
@@ -119,7 +129,7 @@ void Connection::flush() {
     }
     if (result.kind == SendResult::Kind::pending) {
       send_pending_ = true;
-      if (active_->responding()) enter(Phase::response);
+      if (active_->responding() && phase_ != Phase::tunnel) enter(Phase::response);
       active_->sending().start(worker().loop().now());
       return rearm();
     }
@@ -148,7 +158,8 @@ bool Connection::took(const SendResult& result, bool from_file) {
   outbox.sent(result.bytes);
   const Instant now = worker().loop().precise_now();
   active_->sending().start(now);
-  if (active_->responding() && (!outbox.empty() || active_->response_incomplete()))
+  if (active_->responding() && (!outbox.empty() || active_->response_incomplete()) &&
+      phase_ != Phase::tunnel)
     enter(Phase::response);
   active_->on_handed(now);
   return true;
@@ -185,7 +196,10 @@ void Connection::request_done() {
   // A response may end without further bytes: HEAD, or a length that was reached before finish().
   if (active_->answered() && !active_->close().wanted)
     active_->on_handed(worker().loop().precise_now());
-  if (active_->busy()) return rearm();
+  if (active_->busy()) {
+    active_->on_drained();
+    return rearm();
+  }
   if (active_->close().wanted) {
     const Verdict verdict = active_->close().verdict;
     if (active_->close().must_reset)

@@ -62,6 +62,13 @@ class Connection final : public StreamObserver, public net::Timer {
   void end(const Verdict& verdict, const record::Evidence& evidence);
   void rearm();
   void update_reading();
+  // For its tunnel.
+  void hold_reading(bool hold);
+  /// Our FIN, though the client's direction goes on.
+  void finish_writing() { stream_.shutdown_write(); }
+  /// Both directions are finished: what is left is the acknowledgement.
+  void finish_tunnel(const Verdict& verdict) { begin_close(verdict, {}); }
+  void defer(net::Deferred& work) { stream_.loop().defer(work); }
   std::uint32_t next_request() { return ++requests_; }
   std::uint32_t requests() const { return requests_; }
   void start_rate(RequestTimes& times) const;

@@ -83,7 +83,7 @@ void Connection::begin_close(const Verdict& verdict, const record::Evidence& evi
   closing_->ending = make_ending(verdict, evidence);
   closing_->since = closing_->progress_at = worker().loop().now();
   closing_->poll = kFirstPoll;
-  enter(Phase::flush);
+  if (phase_ != Phase::tunnel) enter(Phase::flush);
   stream_.shutdown_write();
   if (peer_fin_ || settings().timeouts.linger == Nanos{0}) {
     closing_->unacked = stream_.unacknowledged();
@@ -246,7 +246,7 @@ bool Connection::retire(Cause cause) {
     begin_close(verdict, {});
     return true;
   }
-  if (active_ != nullptr) active_->want_close(verdict);
+  if (active_ != nullptr && phase_ != Phase::tunnel) active_->want_close(verdict);
   return false;
 }
 

@@ -131,7 +131,7 @@ void Connection::add_busy_dues(Due& due) const {
   if (active_->body_unread()) add(TimerKind::body_total, times.head_done, t.body_total);
   if (set.limits.min_rate > 0 && (phase_ == Phase::head || active_->waits_for_body()))
     add(TimerKind::min_rate, times.rate_since, kRateWindow);
-  if (!active_->handler_running() && !sending) return;
+  if ((!active_->handler_running() && !sending) || phase_ == Phase::tunnel) return;
   if (!active_->response_started()) add(TimerKind::handler, times.handler_started, t.handler);
   const SendWatch& watch = active_->sending();
   // Half-way the state of the acknowledgement is noted, to be compared at the end.

@@ -106,6 +106,7 @@ void Http1Exchange::start_handlers() {
   for (;;) {
     if (connection_->peer_finished() && body_open()) return end_cut_request();
     run_handler();
+    if (r_.stage == Stage::tunnel) return connection_->rearm();
     if (r_.stage == Stage::handling) {  // the answer comes later
       if (connection_->peer_finished()) on_client_fin();
       return connection_->rearm();
@@ -189,6 +190,7 @@ void Http1Exchange::release() {
 /// The connection's FIN came while a request is in progress: a half-close, or the client left.
 void Http1Exchange::on_client_fin() {
   constexpr Verdict kServed{EndedBy::peer, How::fin, Phase::flush, Cause::ok_half_close_served};
+  if (r_.stage == Stage::tunnel) return tunnel_->deliver();
   if (!another_request_waits() && !body_broken()) {
     if (!close_.wanted || close_.verdict.cause == Cause::ok_completed) override_close(kServed);
     if (r_.stage == Stage::head && !answered_.empty() && !answered_.back().verdict)

@@ -14,6 +14,7 @@
 #include "net/loop.h"
 #include "server/answered_request.h"
 #include "server/request_progress.h"
+#include "server/tunnel.h"
 #include "server/verdict.h"
 
 namespace finack::server {
@@ -62,7 +63,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   bool idle() const;
   /// A request is in progress that the connection waits for.
   bool busy() const {
-    return r_.stage == Stage::queued || r_.stage == Stage::handling || r_.stage == Stage::released;
+    return r_.stage == Stage::queued || r_.stage == Stage::handling || r_.stage == Stage::tunnel ||
+           r_.stage == Stage::released;
   }
   /// The handler has let go, and release() is to come.
   bool to_release() const { return r_.stage == Stage::released || r_.stage == Stage::done; }
@@ -105,6 +107,11 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void flush_soon();
   /// The handler has not read the body to its end; unlike body_open() this costs nothing.
   bool body_unread() const { return r_.body == Body::length || r_.body == Body::chunked; }
+  /// The kernel took all that is queued of a request that is not over.
+  void on_drained() {
+    if (tunnel_) tunnel_->on_drained();
+  }
+  void note_tunnel_bytes(std::size_t n) { r_.body_bytes += n; }
   Inbox& inbox() { return inbox_; }
   Outbox& outbox() { return outbox_; }
   RequestTimes& times() { return r_.times; }
@@ -130,6 +137,9 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void finish(std::span<const http::Header> trailers) override;
   void abort(record::Cause cause, std::string_view exception) override;
   bool started() const override { return r_.response != Response::none; }
+  bool upgrade(const http::ResponseHead& head, http::TunnelObserver& observer) override;
+  void pause_reading() override;
+  void resume_reading() override;
   void sleep(Nanos d, Callback callback) override;
   void post(Callback fn) override;
   Instant now() const override;
@@ -212,6 +222,9 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void finish_response();
   void misuse();
   void cut_for(record::Cause cause);
+  http::WriteState write_tunnel(std::string_view bytes);
+  void abort_tunnel(record::Cause cause);
+  void end_tunnel(const record::Ending& ending);
   void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);
   void keep_close_evidence(const record::Evidence& evidence);
@@ -268,6 +281,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   mutable record::ConnectionId connection_id_;  ///< For an orphan.
   mutable Address peer_;                        ///< For an orphan.
   mutable Address local_;                       ///< Asked for rarely, found once.
+  std::unique_ptr<Tunnel> tunnel_;
   std::string request_id_;
   std::string exception_;
   /// As many as a record keeps; made with the first request that has any.

@@ -36,6 +36,7 @@ void Http1Exchange::on_input() {
     if (connection_ != nullptr && !close_.discard) connection_->rearm();
     return;
   }
+  if (r_.stage == Stage::tunnel) return tunnel_->deliver();
   connection_->update_reading();
   if (!r_.waits_for_body) return;
   r_.waits_for_body = false;

@@ -216,8 +216,10 @@ record::Ending Http1Exchange::own_ending(const record::Ending& ending,
   const std::uint64_t queued = outbox_.queued();
   const std::uint64_t from = std::max(acked_to, r_.response_begin);
   own.undelivered_bytes = queued - std::min(queued, from);
-  own.delivered = begun ? (acked_to > r_.response_begin ? Delivered::partial : Delivered::none)
-                        : (response_owed() ? Delivered::none : Delivered::nothing_owed);
+  const bool whole = r_.stage == Stage::tunnel && own.undelivered_bytes == 0;
+  own.delivered = whole   ? Delivered::all
+                  : begun ? (acked_to > r_.response_begin ? Delivered::partial : Delivered::none)
+                          : (response_owed() ? Delivered::none : Delivered::nothing_owed);
   return own;
 }
 
@@ -231,6 +233,7 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
   for (AnsweredRequest& request : answered_) settle_left(request, acked_to, run);
   worker_.ledger().finish_completed(run);
   answered_.clear();
+  if (tunnel_) end_tunnel(ending);
   if (entry_) {
     left_ = own_ending(ending, acked_to);
     if (!handler_running()) {

@@ -194,7 +194,7 @@ bool Http1Exchange::start(const ResponseHead& head) {
 }
 
 WriteState Http1Exchange::write(std::string_view bytes) {
-  if (gone() || r_.response != Response::started) return WriteState::gone;
+  if (gone() || r_.response != Response::started) return write_tunnel(bytes);
   if (bytes.empty() || r_.out == Out::no_body) return WriteState::ready;
   flush_ = true;
   schedule();
@@ -227,6 +227,10 @@ void Http1Exchange::on_write_ready(Callback callback) {
 void Http1Exchange::finish(std::span<const Header> trailers) {
   if (to_release()) return;
   if (!gone() && r_.response == Response::none) return abort(Cause::app_no_reply, {});
+  if (r_.stage == Stage::tunnel) {
+    if (tunnel_) tunnel_->finish();
+    return;
+  }
   if (gone() || r_.response != Response::started) return let_go();
   if (r_.out == Out::length && r_.response_left > 0) {
     cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
@@ -268,6 +272,7 @@ void Http1Exchange::inform(int status, std::span<const Header> headers) {
 void Http1Exchange::abort(Cause cause, std::string_view exception) {
   if (to_release()) return;
   exception_ = exception.substr(0, 256);
+  if (r_.stage == Stage::tunnel) return abort_tunnel(cause);
   if (!gone() && departure_.cause == Cause::client_left_unproved && r_.response == Response::none) {
     // By setting the FIN cancelled the request: the 503 asks the client whether it is still there.
     const Verdict cancelled{EndedBy::local, How::reply, Phase::handling,

@@ -98,8 +98,11 @@ constexpr auto kRules = std::to_array<Rule>({
     {bit(EndKind::fin), bit(Phase::idle), 0, 0, EndedBy::peer, How::fin, Cause::ok_peer_closed_idle,
      At::here},
 
+    {kReset, bit(Phase::tunnel), 0, 0, EndedBy::peer, How::rst, Cause::client_left_tunnel,
+     At::here},
+
     // A FIN while we serve may be a half-close: it decides nothing yet.
-    nothing(bit(EndKind::fin), kServing, 0, 0),
+    nothing(bit(EndKind::fin), kServing | bit(Phase::tunnel), 0, 0),
     {kOver, kAny, 0, 0, EndedBy::network, How::rst, Cause::unknown, At::here},
 });
 

@@ -33,7 +33,8 @@ class Ports:
         self.map = dict(zip(DOCUMENTED_PORTS, free_ports(len(DOCUMENTED_PORTS))))
 
     def substitute(self, text):
-        return re.sub(r"(?<=:)(8080|8081|8082|9090|9091)\b", lambda m: str(self.map[int(m[1])]), text)
+        return re.sub(r"(?<=:)(8080|8081|8082|9090|9091)\b",
+                      lambda m: str(self.map[int(m[1])]), text)
 
     def environment(self):
         return {"FINACK_LISTEN": f"127.0.0.1:{self.map[8080]}",
@@ -41,8 +42,8 @@ class Ports:
 
 
 class DemoServer:
-    """Runs `command`, of a KIND, by bash until stop(). What it prints goes to KIND.out and KIND.err;
-    what it records to records.jsonl (demo) or serve.jsonl, unless the command names a file."""
+    """Runs `command`, of a KIND, by bash until stop(). What it prints goes to KIND.out and
+    KIND.err, what it records to records.jsonl (demo) or serve.jsonl where it names no file."""
 
     def __init__(self, command, folder, environment, ports):
         named = re.search(r"--records[ =](\S+)", command)
@@ -52,6 +53,8 @@ class DemoServer:
         self.records_path = os.path.join(folder, named[1] if named else usual)
         self.errors_path = os.path.join(folder, self.kind + ".err")
         self.seen = 0
+        if "--config" in command and self.kind == "serve":  # its file lists its listeners
+            environment = {k: v for k, v in environment.items() if k != "FINACK_LISTEN"}
         if not named:
             environment = {**environment, "FINACK_RECORDS": self.records_path}
         with open(os.path.join(folder, self.kind + ".out"), "wb") as out, \

@@ -135,6 +135,7 @@ void FakeExchange::advance(Nanos by) {
 
 void FakeExchange::open_window() {
   window_open_ = true;
+  if (tunnel != nullptr) return tunnel->on_tunnel_write_ready();
   call(write_waiter_);
 }
 
@@ -282,12 +283,17 @@ void FakeExchange::on_write_ready(Callback fn) {
 
 void FakeExchange::finish(std::span<const http::Header> fields) {
   touch();
+  if (tunnel != nullptr) {
+    tunnel_finished = true;
+    return;
+  }
   for (const http::Header& field : fields) trailers_sent.emplace_back(field.name, field.value);
   end();
 }
 
 void FakeExchange::abort(record::Cause why, std::string_view thrown) {
   touch();
+  tunnel = nullptr;
   aborted = why;
   exception = thrown;
   end();
@@ -328,6 +334,29 @@ void FakeExchange::set_route(const http::RouteLabel& label) {
 void FakeExchange::set_request_id(std::string_view id) {
   touch();
   request_id = id;
+}
+
+bool FakeExchange::upgrade(const http::ResponseHead& head, http::TunnelObserver& observer) {
+  if (departure_ || !take_head(head)) return false;
+  tunnel = &observer;
+  return true;
+}
+
+void FakeExchange::end_tunnel(record::Cause why, record::How how) {
+  http::TunnelObserver* const observer = std::exchange(tunnel, nullptr);
+  departure_ = {why, how, clock_.now()};
+  observer->on_tunnel_end(departure_);
+  end();
+}
+
+void FakeExchange::pause_reading() {
+  touch();
+  reading_paused = true;
+}
+
+void FakeExchange::resume_reading() {
+  touch();
+  reading_paused = false;
 }
 
 void FakeExchange::set_upstream(std::span<const record::UpstreamTry> tries) {

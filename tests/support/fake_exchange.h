@@ -46,7 +46,15 @@ class FakeExchange final : public http::Exchange {
   /// Runs posted functions; `wait_for_one` blocks until there is one.
   void run_posted(bool wait_for_one = false);
 
+  /// After upgrade(): bytes of the client, its FIN, and the tunnel's end.
+  void feed_tunnel(std::string_view bytes) { tunnel->on_tunnel_bytes(bytes); }
+  void finish_tunnel() { tunnel->on_tunnel_fin(); }
+  void end_tunnel(record::Cause cause, record::How how);
+
   // What came out.
+  http::TunnelObserver* tunnel = nullptr;  ///< Between upgrade() and the tunnel's end.
+  bool tunnel_finished = false;            ///< finish() in a tunnel.
+  bool reading_paused = false;
   int status = 0;
   std::string content_type;
   std::vector<std::pair<std::string, std::string>> headers;
@@ -100,6 +108,9 @@ class FakeExchange final : public http::Exchange {
   void finish(std::span<const http::Header> fields) override;
   void abort(record::Cause why, std::string_view thrown) override;
   bool started() const override { return responded; }
+  bool upgrade(const http::ResponseHead& head, http::TunnelObserver& observer) override;
+  void pause_reading() override;
+  void resume_reading() override;
   void sleep(Nanos d, Callback fn) override;
   void post(Callback fn) override;
   Instant now() const override { return clock_.now(); }

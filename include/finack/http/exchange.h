@@ -62,6 +62,25 @@ struct Departure {
   explicit operator bool() const { return cause != record::Cause::unknown; }
 };
 
+/// The far side of a tunnel: gets what the client sends after an upgrade. All calls come on the
+/// loop thread, never from inside a call into the Exchange.
+class TunnelObserver {
+ public:
+  /// The client's bytes, in order; valid during the call. Not while reading is paused.
+  virtual void on_tunnel_bytes(std::string_view bytes) = 0;
+  /// The client finished its direction, behind its last byte; ours still works.
+  virtual void on_tunnel_fin() = 0;
+  /// After a write() that said `wait`: go on.
+  virtual void on_tunnel_write_ready() = 0;
+  /// The tunnel is over: ok.tunnel_done when both directions were finished, else whoever left.
+  /// The last call, and the only one in which the Exchange may still be asked and told what its
+  /// record shall say (set_upstream); it must not be touched afterwards.
+  virtual void on_tunnel_end(const Departure& departure) = 0;
+
+ protected:
+  ~TunnelObserver() = default;
+};
+
 /// One request and its response, whatever the protocol version. Lives on one loop thread; only
 /// post() may be called from others. It exists until its handler has called finish() or abort();
 /// after either, the handler must not touch it again. The two directions are independent.
@@ -110,6 +129,23 @@ class Exchange {
   /// ends, where the response was cut, with policy.other_leg.
   virtual void abort(record::Cause cause, std::string_view exception = {}) = 0;
   virtual bool started() const = 0;
+
+  // A tunnel.
+  /// Switches protocols: answers 101 with `head.headers` (Connection: Upgrade is added), and hands
+  /// all that follows to `observer`, what came behind the request's head first, but never from
+  /// inside this call. False: a header was refused, the request has a body that was not read to its
+  /// end, came by HTTP/1.0 or has an answer already, or the client has left; nothing was sent, and
+  /// the request is to be answered otherwise.
+  ///
+  /// From here on write() sends to the client, finish() is our FIN behind what was written, and the
+  /// Exchange lives until on_tunnel_end. abort() ends the tunnel at once, and on_tunnel_end does
+  /// not follow: timeout.tunnel_idle by a FIN where nothing is unsent, else by a reset; the
+  /// upstream's causes are the request's alone, the connection ends with policy.other_leg. No timer
+  /// of the server's runs, and sleep() is not cut short by the client's leaving.
+  virtual bool upgrade(const ResponseHead& head, TunnelObserver& observer) = 0;
+  /// Back-pressure in a tunnel: the client's bytes stay with the kernel until resume_reading().
+  virtual void pause_reading() = 0;
+  virtual void resume_reading() = 0;
 
   // Time, threads, cancellation.
   /// Calls back after `d` on the loop, or earlier when the client leaves. One at a time: a second

@@ -1,0 +1,148 @@
+#include "cli/reloader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace finack::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::string_view kFile =
+    "listeners: [ { address: ':1', timeouts: { idle: 75s } }, ':2' ]\n"
+    "clusters: { a: { servers: '127.0.0.1:1' }, b: { servers: '127.0.0.1:2' } }\n"
+    "routes: [ { cluster: a }, { cluster: b, match: { prefix: /b } } ]\n"
+    "workers: 2\n";
+
+/// A gateway whose file a test rewrites; nothing is served.
+class ReloaderTest : public testing::Test {
+ protected:
+  ReloaderTest() { write(kFile); }
+  ~ReloaderTest() override { std::filesystem::remove(path_); }
+
+  void write(std::string_view text) { std::ofstream(path_) << text; }
+  static std::string with(std::string_view old_text, std::string_view new_text) {
+    std::string text(kFile);
+    const std::size_t at = text.find(old_text);
+    EXPECT_NE(at, std::string::npos);
+    return text.replace(at, old_text.size(), new_text);
+  }
+  /// Starts with the file as it is.
+  void start(std::vector<std::string> arguments = {}) {
+    arguments.insert(arguments.begin(), {"serve", "--config", path_});
+    command_ = {.arguments = std::move(arguments), .environment = {}};
+    auto reading = std::make_unique<ServeReading>(command_);
+    ASSERT_EQ(reading->line().errors, "");
+    auto plan = gateway::Plan::create(reading->settings().gateway, "mark");
+    ASSERT_TRUE(plan);
+    board_.emplace(*plan);
+    reloader_.emplace(command_, std::move(reading), *board_, "mark");
+  }
+  /// What a changed file is refused with, without the file's name.
+  std::vector<std::string> refused(std::string_view text) {
+    write(text);
+    const auto before = board_->current();
+    const ReloadOutcome outcome = reloader_->reload();
+    EXPECT_TRUE(board_->current() == before) << "nothing has changed";
+    std::vector<std::string> out;
+    for (const config::Problem& problem : outcome.problems)
+      out.push_back((problem.where + ": " + problem.what).substr(path_.size()));
+    return out;
+  }
+
+  std::string path_ = testing::TempDir() + "finack_reload_" + std::to_string(::getpid()) + ".yaml";
+  ServeCommand command_;
+  std::optional<PlanBoard> board_;
+  std::optional<Reloader> reloader_;
+};
+
+TEST_F(ReloaderTest, TheSameFileKeepsEveryCluster) {
+  start();
+  const auto before = board_->current();
+  const ReloadOutcome outcome = reloader_->reload();
+  EXPECT_THAT(outcome.problems, IsEmpty());
+  EXPECT_EQ(outcome.kept, 2U);
+  EXPECT_EQ(outcome.made + outcome.gone, 0U);
+  EXPECT_NE(board_->current().first, before.first);
+  EXPECT_EQ(board_->number(), before.second + 1);
+  EXPECT_EQ(board_->current().first->clusters(), before.first->clusters());
+}
+
+TEST_F(ReloaderTest, ClustersComeGoAndChange) {
+  start();
+  write(with("b: { servers: '127.0.0.1:2' }", "b: { servers: '127.0.0.1:3' }"));
+  const ReloadOutcome outcome = reloader_->reload();
+  EXPECT_EQ(reload_text(outcome), "reloaded: 2 routes; clusters: 1 kept, 1 new, 1 gone\n");
+  EXPECT_EQ(reload_json(outcome),
+            "{\"reloaded\":true,\"routes\":2,\"clusters\":{\"kept\":1,\"new\":1,\"gone\":1},"
+            "\"warnings\":[]}\n");
+  write(kFile);
+  EXPECT_EQ(reloader_->reload().kept, 1U) << "compared with what is in force, not with the start";
+}
+
+TEST_F(ReloaderTest, WhatNeedsARestartIsNamed) {
+  start();
+  EXPECT_THAT(refused(with("75s", "70s")),
+              ElementsAre(":1:49: listeners[0].timeouts.idle has changed: that needs a restart"));
+  write(with("':1', timeouts: { idle: 75s }", "':1'"));
+  EXPECT_TRUE(reloader_->reload().done()) << "75s is the default";
+}
+
+TEST_F(ReloaderTest, ListenersThatComeOrGo) {
+  start();
+  EXPECT_THAT(refused(with("':2' ]", "':2', ':3' ]")),
+              ElementsAre(":1:64: the listener :3 is new: it needs a restart"));
+  EXPECT_THAT(refused(with(", ':2' ]", " ]")),
+              ElementsAre(":1:14: the listener :2 is gone: that needs a restart"));
+  EXPECT_THAT(refused(with("':2' ]", "':3' ]")),
+              ElementsAre(":1:58: the listener :3 is new: it needs a restart",
+                          ":1:14: the listener :2 is gone: that needs a restart"));
+}
+
+TEST_F(ReloaderTest, TheProcessesOwnSettings) {
+  start();
+  EXPECT_THAT(refused(with("workers: 2", "workers: 3")),
+              ElementsAre(":4:10: workers has changed: that needs a restart"));
+  EXPECT_THAT(refused(with("workers: 2", "admin: ''")),
+              ElementsAre(":4:8: admin has changed: that needs a restart",
+                          ":1:1: workers has changed: that needs a restart"));
+}
+
+TEST_F(ReloaderTest, AFlagStillWins) {
+  start({"--workers", "4"});
+  write(with("workers: 2", "workers: 3"));
+  EXPECT_TRUE(reloader_->reload().done());
+}
+
+TEST_F(ReloaderTest, MistakesAndUnreadableFiles) {
+  start();
+  EXPECT_THAT(refused("routs: []\n"),
+              ElementsAre(":1:1: unknown key 'routs'; did you mean routes?"));
+  EXPECT_THAT(refused(with("127.0.0.1:2' }", "127.0.0.1:2', tls: { ca: /no/such } }")),
+              ElementsAre(testing::HasSubstr("/no/such")));
+  std::filesystem::remove(path_);
+  const ReloadOutcome outcome = reloader_->reload();
+  EXPECT_EQ(reload_text(outcome), "not reloaded, nothing has changed:\n" + path_ +
+                                      ": cannot be read: No such file or directory\n");
+}
+
+TEST(PlanBoard, TellsItsReadersWhileTheyLive) {
+  PlanBoard board(nullptr);
+  int news = 0;
+  {
+    const PlanBoard::Reader reader(board, [&] { ++news; });
+    board.publish(nullptr);
+    EXPECT_EQ(news, 1);
+    EXPECT_EQ(board.number(), 2U);
+  }
+  board.publish(nullptr);
+  EXPECT_EQ(news, 1);
+}
+
+}  // namespace
+}  // namespace finack::cli
