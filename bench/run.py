@@ -161,17 +161,6 @@ def one(value):
     return {"median": value, "low": value, "high": value, "runs": 1}
 
 
-def raise_session(niceness):
-    """Where the scheduler groups by session, niceness only counts inside one; so the session's."""
-    if niceness == 0:
-        return
-    try:
-        with open("/proc/self/autogroup", "w") as file:
-            file.write(str(niceness))
-    except OSError as error:
-        print(f"the session keeps its niceness: {error}", file=sys.stderr)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", required=True, help="CMake build directory with FINACK_BENCH")
@@ -196,8 +185,7 @@ def main():
     except OSError as error:
         parser.error(f"--out: {error}")
     fleet = Fleet(args.build)
-    Fleet.niceness = args.nice
-    raise_session(args.nice)
+    fleet.raise_to(args.nice)
     bench = Bench(fleet, args)
     bench.results["machine"] = report.machine(fleet)
     bench.results["settings"] = {"runs": args.runs, "seconds": args.seconds, "rest": args.rest,

@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -41,6 +42,8 @@ def children(pid):
 class Server:
     """A started server; `pids` are the processes that work for it."""
 
+    address = "127.0.0.1"
+
     def __init__(self, name, command, port, wrapper=(), core=SERVER_CORE, env=None):
         self.name, self.port = name, port
         self.log = open(os.path.join(Server.directory, "servers.log"), "ab")
@@ -67,7 +70,7 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended at once: see {self.log.name}")
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
+                with socket.create_connection((self.address, self.port), timeout=5) as peer:
                     peer.sendall(b"GET /ping HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
                     if peer.recv(4096).startswith(b"HTTP/1.1 200"):
                         return
@@ -96,6 +99,19 @@ class Fleet:
         self.build = os.path.abspath(build)
         self.directory = Server.directory = os.path.join(self.build, "bench", "run")
         os.makedirs(self.directory, exist_ok=True)
+
+    @staticmethod
+    def raise_to(niceness):
+        """Where the scheduler groups by session, niceness only counts inside one; so the session's
+        is set, too."""
+        Fleet.niceness = niceness
+        if niceness == 0:
+            return
+        try:
+            with open("/proc/self/autogroup", "w") as file:
+                file.write(str(niceness))
+        except OSError as error:
+            print(f"the session keeps its niceness: {error}", file=sys.stderr)
 
     def program(self, *names):
         for name in names:

@@ -18,10 +18,12 @@ namespace finack::bench {
 
 /// Answers sent with one call at most; more pipelined requests take another call.
 inline constexpr std::uint32_t kBurst = 64;
+inline constexpr std::string_view kPong = "finack: pong\n";
 
 struct LimitOptions {
   std::uint16_t port = 8081;
-  bool close = false;  ///< Close the descriptor after each answer, without shutdown or waiting.
+  std::size_t body = 0;  ///< Bytes of an answer's body; 0: kPong.
+  bool close = false;    ///< Close the descriptor after each answer, without shutdown or waiting.
   bool agreed =
       false;  ///< Close by agreement: our FIN, the peer's FIN, one look at what is unsent.
 };
@@ -34,10 +36,13 @@ inline LimitOptions limit_options(int argc, char** argv) {
       options.close = true;
     } else if (word == "--agreed") {
       options.close = options.agreed = true;
+    } else if (word == "--body" && i + 1 < argc) {
+      options.body = static_cast<std::size_t>(std::atoll(argv[++i]));
     } else if (word == "--port" && i + 1 < argc) {
       options.port = static_cast<std::uint16_t>(std::atoi(argv[++i]));
     } else {
-      std::fprintf(stderr, "usage: %s [--port NUMBER] [--close | --agreed]\n", argv[0]);
+      std::fprintf(stderr, "usage: %s [--port NUMBER] [--body BYTES] [--close | --agreed]\n",
+                   argv[0]);
       std::exit(2);
     }
   }
@@ -63,10 +68,11 @@ inline int listen_on(std::uint16_t port, int socket_flags) {
 }
 
 /// kBurst answers in a row.
-inline std::string answers(bool close) {
-  const std::string one = std::string("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n") +
-                          (close ? "Connection: close\r\n" : "") +
-                          "Content-Type: text/plain\r\n\r\nfinack: pong\n";
+inline std::string answers(const LimitOptions& options) {
+  const std::string body = options.body > 0 ? std::string(options.body, 'x') : std::string(kPong);
+  const std::string one = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
+                          "\r\n" + (options.close ? "Connection: close\r\n" : "") +
+                          "Content-Type: text/plain\r\n\r\n" + body;
   std::string all;
   for (std::uint32_t i = 0; i < kBurst; ++i) all += one;
   return all;

@@ -27,7 +27,7 @@ class Server {
   explicit Server(finack::bench::LimitOptions options)
       : close_(options.close),
         agreed_(options.agreed),
-        answers_(finack::bench::answers(options.close)),
+        answers_(finack::bench::answers(options)),
         answer_size_(answers_.size() / finack::bench::kBurst),
         listener_(finack::bench::listen_on(options.port, SOCK_NONBLOCK)),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)) {

@@ -27,7 +27,7 @@ class Server {
  public:
   explicit Server(finack::bench::LimitOptions options)
       : close_(options.close),
-        answers_(finack::bench::answers(options.close)),
+        answers_(finack::bench::answers(options)),
         answer_size_(answers_.size() / finack::bench::kBurst),
         listener_(finack::bench::listen_on(options.port, 0)),
         memory_(std::size_t{kBuffers} * kBufferBytes) {

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "drill/head.h"
+
 namespace finack::bench {
 
 namespace {
@@ -56,13 +58,12 @@ unsigned Answers::count(std::string_view bytes, std::size_t& used) {
 std::size_t Answers::measure(std::string_view bytes) {
   const std::size_t head = bytes.find("\r\n\r\n");
   if (head == std::string_view::npos) return 0;
-  std::size_t length = bytes.substr(0, head).find("Content-Length: ");
-  if (length == std::string_view::npos || !bytes.starts_with(kGood)) {
+  const std::string_view length = field(bytes.substr(0, head), "Content-Length");
+  if (length.empty() || !bytes.starts_with(kGood)) {
     ++bad_;
     return bytes.size();
   }
-  length += std::string_view("Content-Length: ").size();
-  return head + 4 + std::strtoul(bytes.data() + length, nullptr, 10);
+  return head + 4 + number(length);
 }
 
 }  // namespace finack::bench

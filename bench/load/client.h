@@ -31,5 +31,7 @@ class Answers {
 int run_keep_alive(const Options& options);
 int run_short(const Options& options);
 int run_idle(const Options& options);
+int run_bodies(const Options& options);
+int run_paced(const Options& options);
 
 }  // namespace finack::bench

@@ -13,8 +13,9 @@ namespace {
 using finack::bench::Options;
 
 constexpr std::string_view kUsage =
-    "usage: finack_load [--mode keepalive|short|idle] [--port NUMBER] [--target PATH]\n"
-    "  [--connections NUMBER] [--depth NUMBER] [--seconds S] [--warmup S] [--cooldown S]\n"
+    "usage: finack_load [--mode keepalive|short|idle|bodies|paced] [--port NUMBER]\n"
+    "  [--target PATH] [--rate PER_SECOND] [--connections NUMBER] [--depth NUMBER] [--seconds S] "
+    "[--warmup S] [--cooldown S]\n"
     "  [--requests NUMBER] [--pid PID]...\n";
 
 bool take(Options& options, std::string_view name, const char* value) {
@@ -29,6 +30,8 @@ bool take(Options& options, std::string_view name, const char* value) {
     options.connections = number;
   } else if (name == "--depth") {
     options.depth = number;
+  } else if (name == "--rate") {
+    options.rate = std::strtod(value, nullptr);
   } else if (name == "--seconds") {
     options.seconds = std::strtod(value, nullptr);
   } else if (name == "--warmup") {
@@ -42,7 +45,7 @@ bool take(Options& options, std::string_view name, const char* value) {
   } else {
     return false;
   }
-  return options.connections > 0 && options.depth > 0;
+  return options.connections > 0 && options.depth > 0 && options.rate > 0;
 }
 
 }  // namespace
@@ -60,6 +63,8 @@ int main(int argc, char** argv) {
   if (understood && options.mode == "keepalive") return finack::bench::run_keep_alive(options);
   if (understood && options.mode == "short") return finack::bench::run_short(options);
   if (understood && options.mode == "idle") return finack::bench::run_idle(options);
+  if (understood && options.mode == "bodies") return finack::bench::run_bodies(options);
+  if (understood && options.mode == "paced") return finack::bench::run_paced(options);
   fmt::print(stderr, "{}", kUsage);
   return 2;
 }

@@ -33,11 +33,12 @@ class ProcessCpu {
 };
 
 struct Options {
-  std::string mode = "keepalive";  ///< keepalive, short or idle
+  std::string mode = "keepalive";  ///< keepalive, short, idle, bodies or paced
   std::uint16_t port = 8080;
   std::string target = "/ping";
   unsigned connections = 64;
   unsigned depth = 1;          ///< Requests sent at once on a connection.
+  double rate = 1000;          ///< Requests a second, when paced.
   double seconds = 2;          ///< The measured window.
   double warmup = 0.3;         ///< Load before it.
   double cooldown = 0.2;       ///< Load after it, so that a rival's window is under load too.

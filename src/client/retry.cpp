@@ -38,13 +38,26 @@ bool upstream_failed(Cause cause) {
          cause == Cause::upstream_ejected || cause == Cause::resource_ports;
 }
 
+/// The server or the way to it is gone, which is no sign of overload.
+bool server_left(const TryFacts& facts) {
+  return facts.status == 0 && !server_was_slow(facts.cause) && upstream_failed(facts.cause);
+}
+
+/// A budget keeps retries from multiplying an overload. Nothing is multiplied where no server was
+/// reached; and a server that dies takes many live requests with it at once, all of which another
+/// can serve, so that the first retry of each is free.
+bool free_of_budget(RetryReason reason, const TryFacts& facts) {
+  return reason == RetryReason::stale_proved || reason == RetryReason::never_sent ||
+         (facts.number == 1 && server_left(facts));
+}
+
 constexpr RetryDecision no(RetryReason reason) { return {.retry = false, .reason = reason}; }
 
 RetryDecision yes(RetryReason reason, const TryFacts& facts, const RetryRules& rules) {
   const bool stale = reason == RetryReason::stale_proved;
   return {.retry = true,
           .reason = reason,
-          .of_budget = !stale,
+          .of_budget = !free_of_budget(reason, facts),
           .dial_afresh = stale && facts.number + 1 >= rules.tries};
 }
 

@@ -18,16 +18,24 @@ class RetryBudget {
   bool try_take(std::uint64_t live_requests) {
     std::uint64_t most = std::max<std::uint64_t>(least_, live_requests * percent_ / 100);
     if (most_ != 0) most = std::min<std::uint64_t>(most, most_);
+    return take(most);
+  }
+  /// A token for a retry that is free of the budget, where `most` holds for it, too.
+  bool try_take_free() { return take(most_); }
+  /// There is a limit of all retries, the free ones included.
+  bool limited() const { return most_ != 0; }
+  void give_back() { taken_.fetch_sub(1, std::memory_order_relaxed); }
+  std::uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
+
+ private:
+  bool take(std::uint64_t most) {
     std::uint64_t taken = taken_.load(std::memory_order_relaxed);
     while (taken < most) {
       if (taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
     }
     return false;
   }
-  void give_back() { taken_.fetch_sub(1, std::memory_order_relaxed); }
-  std::uint64_t taken() const { return taken_.load(std::memory_order_relaxed); }
 
- private:
   const std::uint32_t percent_;
   const std::uint32_t least_;
   const std::uint32_t most_;

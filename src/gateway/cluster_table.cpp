@@ -104,8 +104,10 @@ void describe_retry(Scope& scope, RetrySettings& retry) {
       [](int status) { return std::to_string(status); });
   scope.group({.key = "backoff", .doc = "waits between tries, drawn with full jitter"},
               retry.backoff, &describe_backoff);
-  scope.group({.key = "budget", .doc = "how many live requests may be retries"}, retry.budget,
-              &describe_budget);
+  scope.group({.key = "budget",
+               .doc = "how many live requests may be retries; the first one after a server that "
+                      "left, and those that reached none, are free of it"},
+              retry.budget, &describe_budget);
 }
 
 void describe_breaker_limits(Scope& scope, BreakerLimits& limits) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -111,9 +112,18 @@ using AddressText = std::array<char, INET6_ADDRSTRLEN>;
 
 /// Without port; "" for a Unix socket.
 std::string_view write_address(const Address& address, AddressText& text) {
-  const bool v6 = address.family == Address::Family::v6;
-  if (!v6 && address.family != Address::Family::v4) return {};
-  return ::inet_ntop(v6 ? AF_INET6 : AF_INET, address.bytes, text.data(), INET6_ADDRSTRLEN);
+  if (address.family == Address::Family::v6) {
+    return ::inet_ntop(AF_INET6, address.bytes, text.data(), INET6_ADDRSTRLEN);
+  }
+  if (address.family != Address::Family::v4) return {};
+  // inet_ntop prints by printf, which takes a tenth of a proxied request's instructions.
+  char* const end = text.data() + text.size();
+  char* at = text.data();
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) *at++ = '.';
+    at = std::to_chars(at, end, static_cast<unsigned>(address.bytes[i])).ptr;
+  }
+  return {text.data(), at};
 }
 
 /// All values of that name in one list, and `own` at its end.

@@ -28,6 +28,7 @@ bool ProxiedRequest::begin_if_possible() {
     }
     return false;
   }
+  if (holds_place_) exchange_->set_queued(false);
   leave_queue();
   if (choice.server) {
     ask(*choice.server);
@@ -40,6 +41,7 @@ bool ProxiedRequest::begin_if_possible() {
 void ProxiedRequest::queue_up() {
   if (!passage_.to->cluster->take_place()) return fail(Cause::policy_overload_shed);
   holds_place_ = true;
+  exchange_->set_queued(true);
   passage_.share->wait(turn_, holds_slot_);
   if (const Nanos most = passage_.to->queue; most != Nanos(0))
     pause_.set(most, &ProxiedRequest::queued_too_long);

@@ -182,13 +182,20 @@ client::RetryDecision ProxiedRequest::decide(const client::TryFacts& of_try) {
 bool ProxiedRequest::retry(const client::RetryDecision& decision) {
   if (!decision.retry) return false;
   Cluster& cluster = *passage_.to->cluster;
-  if (decision.of_budget && !holds_budget_) {
-    holds_budget_ = cluster.retry_budget().try_take(cluster.requests.count());
+  client::RetryBudget& budget = cluster.retry_budget();
+  if (!holds_budget_ && decision.of_budget) {
+    holds_budget_ = budget.try_take(cluster.requests.count());
+    if (!holds_budget_) return false;
+  } else if (!holds_budget_ && budget.limited() && decision.reason != RetryReason::stale_proved) {
+    holds_budget_ = budget.try_take_free();
     if (!holds_budget_) return false;
   }
   fresh_only_ = decision.dial_afresh;
   if (decision.reason == RetryReason::stale_proved) {
-    begin_try();  // The server itself is well.
+    // The server itself is well, unless it died and took its connections with it: the last try goes
+    // to another.
+    if (decision.dial_afresh) note_tried();
+    begin_try();
     return true;
   }
   note_tried();

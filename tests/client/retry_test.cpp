@@ -58,6 +58,31 @@ TEST(Retry, a_proved_stale_reuse_is_repeated_whatever_the_method) {
   EXPECT_TRUE(decide_retry(second, {.tries = 3}).dial_afresh);
 }
 
+// One server of two that dies breaks half of the live requests at once; a budget of a fifth of them
+// would fail the rest, though the other server is well.
+TEST(Retry, the_first_retry_after_a_server_that_left_is_free_of_the_budget) {
+  const std::vector<Cause> left = {Cause::upstream_closed_no_head, Cause::upstream_head_truncated,
+                                   Cause::upstream_write_refused,  Cause::upstream_body_truncated,
+                                   Cause::upstream_stale_reuse,    Cause::network_vanished};
+  for (const Cause cause : left) {
+    TryFacts get{.cause = cause, .sent = true, .idempotent = true};
+    EXPECT_FALSE(decide_retry(get, {}).of_budget) << record::name(cause);
+    get.number = 2;
+    EXPECT_TRUE(decide_retry(get, {}).of_budget) << record::name(cause);
+  }
+  // Nothing reached a server: nothing was multiplied.
+  for (const Cause cause : {Cause::upstream_refused, Cause::timeout_connect}) {
+    EXPECT_FALSE(decide_retry({.cause = cause, .number = 2}, {}).of_budget) << record::name(cause);
+  }
+  // Slow servers and such that say so may be overloaded.
+  const TryFacts slow{
+      .cause = Cause::timeout_first_response_byte, .sent = true, .idempotent = true};
+  EXPECT_TRUE(decide_retry(slow, {.on_timeout = true}).of_budget);
+  const TryFacts status{
+      .cause = Cause::ok_completed, .status = 503, .sent = true, .idempotent = true};
+  EXPECT_TRUE(decide_retry(status, {.statuses = 1ULL << 3}).of_budget);
+}
+
 TEST(Retry, what_forbids_it_comes_first) {
   const TryFacts refused{.cause = Cause::upstream_refused};
   auto with = [&](auto change) {

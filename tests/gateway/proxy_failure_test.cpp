@@ -248,17 +248,20 @@ TEST_P(ProxyFailureTest, a_status_that_the_rules_name_is_retried) {
 
 TEST_P(ProxyFailureTest, the_retry_budget_bounds_retries) {
   PROXYING(1, [](GatewaySettings& s) {
-    at_once(s);
+    s.clusters[0].retry.statuses = {503};
     s.clusters[0].retry.budget = {.percent = 0, .least = 1};
     s.clusters[0].retry.tries = 5;
     s.clusters[0].retry.backoff = {.base = 1h, .most = 1h};
   });
-  rig().upstreams[0]->close();
+  constexpr std::string_view kBusy = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy";
   FakeExchange& first = rig().get();
+  rig().serve(kBusy);
+  ASSERT_TRUE(rig().until([&] { return rig().cluster().retry_budget().taken() == 1; }));
   FakeExchange& second = rig().get();
-  ASSERT_TRUE(rig().until([&] { return first.ended || second.ended; }));
-  FakeExchange& failed = first.ended ? first : second;
-  told(failed, 502, Cause::upstream_refused);
+  rig().serve(kBusy);
+  ASSERT_TRUE(rig().ended(second));
+  EXPECT_EQ(second.status, 503);
+  EXPECT_FALSE(first.ended);
   EXPECT_EQ(rig().cluster().retry_budget().taken(), 1U);
 }
 
