@@ -3,7 +3,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <string_view>
 
 #include "finack/base/error.h"
 
