@@ -1,4 +1,4 @@
-"""tools/lint.py: a file that is looked at in a batch has the findings, and only those, that it has alone."""
+"""tools/lint.py: a file of a batch has the findings that it has alone, and only those."""
 import os
 import shutil
 import unittest
