@@ -4,5 +4,6 @@ if(command_sources)
   add_executable(finack ${command_sources})
   target_link_libraries(finack PRIVATE
     finack_app finack_admin finack_config finack_gateway finack_sinks finack_compiler finack_lto)
+  finack_pch(finack layers)
   set_target_properties(finack PROPERTIES FINACK_LINK_LTO ON)
 endif()

@@ -51,10 +51,10 @@ function(finack_test_executable target)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${target} ${ARG_SOURCES})
   target_link_libraries(${target} PRIVATE ${ARG_LINK} finack_test_support finack_compiler
-    GTest::gtest GTest::gmock GTest::gtest_main)
+    finack_test_code GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
   finack_pch(${target} tests HEADERS ${FINACK_STD_HEADERS} <gmock/gmock.h> <gtest/gtest.h>
-    LINK fmt::fmt GTest::gtest GTest::gmock)
+    LINK fmt::fmt finack_test_code GTest::gtest GTest::gmock)
 endfunction()
 
 file(GLOB support_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.cpp)
@@ -62,7 +62,7 @@ if(support_sources)
   add_library(finack_test_support STATIC ${support_sources})
   target_include_directories(finack_test_support PUBLIC ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(finack_test_support
-    PUBLIC finack_net finack_server GTest::gtest PRIVATE finack_compiler)
+    PUBLIC finack_net finack_server GTest::gtest PRIVATE finack_compiler finack_test_code)
 else()
   add_library(finack_test_support INTERFACE)
   target_include_directories(finack_test_support INTERFACE ${CMAKE_SOURCE_DIR}/tests)

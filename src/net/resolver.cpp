@@ -166,7 +166,8 @@ void Resolver::ask(const std::string& name, Lookup& lookup) {
     lookup.ticket_ = asked;
     return;
   }
-  auto* ticket = asked = new Ticket{.resolver = this, .name = name, .owners = {&lookup}};
+  auto* const ticket = new Ticket{.resolver = this, .name = name, .owners = {&lookup}};
+  asked = ticket;
   lookup.ticket_ = ticket;
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
