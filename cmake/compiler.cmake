@@ -51,15 +51,9 @@ endif()
 # that runs once. What is tested is compiled by the preset.
 add_library(finack_test_code INTERFACE)
 if(NOT FINACK_SANITIZE MATCHES "thread")
-  # Under ThreadSanitizer it saves a tenth, and tests that move many megabytes ran out of time.
+  # Under ThreadSanitizer it saves no more than a tenth.
   target_compile_options(finack_test_code INTERFACE -O0)
 endif()
-if(FINACK_SANITIZE MATCHES "undefined")
-  # A check at every pointer that is followed, half of such an object; the layers have it, and a
-  # null pointer ends a test by AddressSanitizer as well.
-  target_compile_options(finack_test_code INTERFACE -fno-sanitize=null,alignment)
-endif()
-
 # finack_pch(<target> <group> HEADERS <headers>...)
 # The targets of one group share one precompiled header; their compile options must be the same.
 function(finack_pch target group)
