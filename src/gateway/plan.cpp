@@ -14,7 +14,7 @@ std::shared_ptr<Cluster> find_cluster(const std::vector<std::shared_ptr<Cluster>
   return found == clusters.end() ? nullptr : *found;
 }
 
-Destination destination_of(const RouteSettings& route, std::shared_ptr<Cluster> cluster) {
+Destination destination_of(const RouteSettings& route, const std::shared_ptr<Cluster>& cluster) {
   const ClientTimeouts& own = cluster->settings().timeouts;
   const RouteTimeouts& by_route = route.timeouts;
   Destination to{.cluster = cluster,
@@ -38,8 +38,8 @@ Destination destination_of(const RouteSettings& route, std::shared_ptr<Cluster> 
 
 }  // namespace
 
-Expected<std::shared_ptr<const Plan>> Plan::create(GatewaySettings settings, std::string_view mark,
-                                                   const Plan* before) {
+Expected<std::shared_ptr<const Plan>> Plan::create(const GatewaySettings& settings,
+                                                   std::string_view mark, const Plan* before) {
   auto router = Router::compile(settings.routes);
   if (!router) return std::unexpected(Error{.what = std::move(router.error()), .side = Side::user});
   std::shared_ptr<Plan> plan(new Plan(settings, std::move(*router), mark));
@@ -80,7 +80,7 @@ Expected<void> Plan::connect_routes() {
             .what = fmt::format("route {}: there is no cluster {}", route.label->pattern, name),
             .side = Side::user});
       }
-      destinations_[route.index].push_back(destination_of(route.settings, std::move(cluster)));
+      destinations_[route.index].push_back(destination_of(route.settings, cluster));
     }
   }
   return {};

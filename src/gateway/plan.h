@@ -29,7 +29,7 @@ class Plan {
   /// `mark` tells this process from others of its name (Via). Clusters whose settings are those of
   /// `before` are taken over from it, with their connections, health and breaker. The error names
   /// the place in the settings.
-  static Expected<std::shared_ptr<const Plan>> create(GatewaySettings settings,
+  static Expected<std::shared_ptr<const Plan>> create(const GatewaySettings& settings,
                                                       std::string_view mark,
                                                       const Plan* before = nullptr);
 

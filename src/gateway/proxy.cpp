@@ -91,7 +91,7 @@ void Proxy::pass(http::Exchange& exchange, const Found& found) {
   } else {
     target = target_of(head, target_);
   }
-  Passage passage{.plan = plan_, .route = found.route};
+  Passage passage{.plan = plan_, .route = found.route, .set_cookie = {}};
   std::size_t branch = 0;
   if (found.route->split) {
     const auto& first = plan_->destination(*found.route, 0).cluster;
