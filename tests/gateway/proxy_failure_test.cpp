@@ -221,6 +221,36 @@ TEST_P(ProxyFailureTest, a_post_on_a_connection_that_proves_stale_is_sent_again)
   EXPECT_EQ(rig().cluster().retry_budget().taken(), 0U);
 }
 
+// A server that died leaves connections of which each proves stale.
+TEST_P(ProxyFailureTest, the_last_try_after_a_stale_connection_goes_to_another_server) {
+  PROXYING(2, [](GatewaySettings& s) {
+    at_once(s);
+    s.clusters[0].retry.tries = 2;
+    s.clusters[0].balance = Balance::consistent_hash;  // All requests to one server.
+    s.clusters[0].hash.header = "X-Key";
+  });
+  FakeExchange& first = rig().ask(rig().make("POST", "/x").add_header("X-Key", "1"));
+  ASSERT_TRUE(rig().until(
+      [&] { return !rig().upstreams[0]->peers.empty() || !rig().upstreams[1]->peers.empty(); }));
+  const std::size_t home = rig().upstreams[0]->peers.empty() ? 1 : 0;
+  rig().serve(kOk, home);
+  ASSERT_TRUE(rig().ended(first));
+  // After the turn's events and before the pool hands out what is free, which our kernel then
+  // sends.
+  struct Death : net::Deferred {
+    explicit Death(std::vector<std::unique_ptr<Client>>& of) : connections(of) {}
+    void run_deferred() override { connections.clear(); }
+    std::vector<std::unique_ptr<Client>>& connections;
+  } death(rig().upstreams[home]->peers);
+  rig().loop->defer(death);
+  FakeExchange& second = rig().ask(rig().make("POST", "/x").add_header("X-Key", "1"));
+  ASSERT_TRUE(rig().until([&] { return !rig().upstreams[1 - home]->peers.empty(); }));
+  rig().serve(kOk, 1 - home);
+  ASSERT_TRUE(rig().ended(second));
+  EXPECT_EQ(second.status, 200);
+  EXPECT_EQ(causes(second), "upstream.stale_reuse ok.completed");
+}
+
 TEST_P(ProxyFailureTest, a_status_that_the_rules_name_is_retried) {
   PROXYING(2, [](GatewaySettings& s) {
     at_once(s);
