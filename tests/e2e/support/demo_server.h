@@ -10,9 +10,11 @@
 
 namespace finack::e2e {
 
-/// How to start one `finack demo`.
+/// How to start one `finack demo`, or another command that listens.
 struct DemoOptions {
-  std::string program;             ///< Path of the finack command.
+  std::string program;  ///< Path of the finack command.
+  /// What begins its command line; the flags that all share follow.
+  std::vector<std::string> command = {"demo", "--listen", "127.0.0.1:0"};
   std::string directory;           ///< For its records and standard error; exists already.
   std::string backend = "epoll";   ///< As --backend takes it.
   std::vector<std::string> flags;  ///< After the usual ones.

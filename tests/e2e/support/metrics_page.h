@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-namespace finack::matrix {
+namespace finack::e2e {
 
 /// A page of Prometheus text, to be asked for sums.
 class MetricsPage {
@@ -26,4 +26,4 @@ class MetricsPage {
   std::vector<Sample> samples_;
 };
 
-}  // namespace finack::matrix
+}  // namespace finack::e2e

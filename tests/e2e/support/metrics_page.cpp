@@ -1,10 +1,10 @@
-#include "e2e/matrix/metrics_page.h"
+#include "e2e/support/metrics_page.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 
-namespace finack::matrix {
+namespace finack::e2e {
 
 MetricsPage::MetricsPage(std::string_view text) {
   while (!text.empty()) {
@@ -51,4 +51,4 @@ std::string MetricsPage::excerpt(std::string_view prefix) const {
   return out;
 }
 
-}  // namespace finack::matrix
+}  // namespace finack::e2e
