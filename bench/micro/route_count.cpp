@@ -51,6 +51,9 @@ class SilentExchange final : public http::Exchange {
   void finish(std::span<const http::Header>) override {}
   void abort(record::Cause, std::string_view) override {}
   bool started() const override { return false; }
+  bool upgrade(const http::ResponseHead&, http::TunnelObserver&) override { return false; }
+  void pause_reading() override {}
+  void resume_reading() override {}
   void sleep(Nanos, Callback) override {}
   void post(Callback) override {}
   Instant now() const override { return {}; }
@@ -58,6 +61,8 @@ class SilentExchange final : public http::Exchange {
   http::Departure left() override { return {}; }
   void set_route(const http::RouteLabel&) override {}
   void set_request_id(std::string_view) override {}
+  void set_upstream(std::span<const record::UpstreamTry>) override {}
+  void set_queued(bool) override {}
 
  private:
   http::RequestHead head_;

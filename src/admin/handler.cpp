@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -68,11 +69,19 @@ bool answer_probe(http::Exchange& exchange, const Health& health) {
   return true;
 }
 
+/// Nobody else may answer these: what watches the process relies on them.
+bool built_in(std::string_view path) {
+  constexpr std::string_view kPaths[] = {"/", "/metrics", "/livez", "/readyz", "/version"};
+  return std::ranges::find(kPaths, path) != std::ranges::end(kPaths);
+}
+
 void answer_not_found(http::Exchange& exchange) { answer(exchange, 404, kText, "not found\n"); }
 
 }  // namespace
 
 void AdminHandler::handle(http::Exchange& exchange) {
+  if (options_.more != nullptr && !built_in(exchange.request().path))
+    return options_.more->handle(exchange);
   if (!reads_only(exchange.request())) return refuse_method(exchange);
   if (answer_probe(exchange, *options_.health)) return;
   const std::string_view path = exchange.request().path;

@@ -26,9 +26,13 @@ std::string format_record_every(std::uint32_t every) {
   return every == 1 ? "all" : fmt::format("1/{}", every);
 }
 
-void address_rows(config::OptionTable& table, ProcessOptions& options) {
+void address_rows(config::OptionTable& table, ProcessOptions& options, ListenRow listen) {
   table.group("Process", "Where the process listens and how it runs.");
-  table.list({"listen", "listen", "where requests are taken; port 0 takes a free one"},
+  const bool in_files = listen == ListenRow::in_files;
+  table.list({"listen", in_files ? "listen" : "",
+              in_files ? "where requests are taken; port 0 takes a free one"
+                       : "where requests are taken when no file lists listeners; port 0 takes a "
+                         "free one"},
              options.listen, kListenForms, check_listen);
   table.text({"admin", "admin", "address of metrics, health and live state", "no admin listener"},
              options.admin, kListenForms, check_listen);
@@ -99,8 +103,8 @@ std::expected<void, std::string> check_listen(std::string_view text) {
   return config::check_listen(text);
 }
 
-void process_rows(config::OptionTable& table, ProcessOptions& options) {
-  address_rows(table, options);
+void process_rows(config::OptionTable& table, ProcessOptions& options, ListenRow listen) {
+  address_rows(table, options, listen);
   record_rows(table, options);
 }
 

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
@@ -168,7 +169,8 @@ Expected<void> Service::open_sinks() {
 Expected<void> Service::open_servers() {
   server::Server::Options main;
   main.settings = settings_;
-  main.listen = options_.listen;
+  main.listeners = parts_.listeners;
+  if (main.listeners.empty()) main.listen = options_.listen;
   main.workers = options_.workers;
   main.boot = boot_;
   main.backend = backend_of(options_.backend);
@@ -182,7 +184,8 @@ Expected<void> Service::open_servers() {
       monitor->connection_opened(id, peer);
     };
   }
-  auto server = server::Server::create(std::move(main), *parts_.handler);
+  auto server = parts_.make_handler ? server::Server::create(std::move(main), parts_.make_handler)
+                                    : server::Server::create(std::move(main), *parts_.handler);
   if (!server) return std::unexpected(std::move(server.error()));
   server_ = std::move(*server);
 
@@ -196,6 +199,7 @@ Expected<void> Service::open_servers() {
   admin_handler_ = std::make_unique<admin::AdminHandler>(
       admin::AdminHandler::Options{.health = &health_,
                                    .metrics = [this] { return metrics_->text(); },
+                                   .more = parts_.admin,
                                    .version = version(),
                                    .revision = "",
                                    .loop_backend = backend});
@@ -259,8 +263,8 @@ Expected<std::unique_ptr<server::Server>> Service::side_server(const std::string
 void Service::share_out_descriptors() {
   const sinks::ProcessFacts facts = sinks::read_process_facts();
   descriptor_limit_ = facts.max_fds;
-  const DescriptorShare share = share_descriptors(
-      facts.max_fds, facts.open_fds, std::uint64_t{options_.workers} * options_.listen.size());
+  const DescriptorShare share = share_descriptors(facts.max_fds, facts.open_fds,
+                                                  std::uint64_t{options_.workers} * listeners());
   most_connections_ = share.traffic;
   server_->limit_sockets(share.traffic);
   for (server::Server* side : {admin_.get(), probe_.get()})
@@ -298,13 +302,36 @@ void Service::announce() const {
   say(fmt::format("{} worker{}, backend {}{}", options_.workers, options_.workers == 1 ? "" : "s",
                   net::name(server_->backend()),
                   server_->backend_reason().empty() ? "" : " (" + server_->backend_reason() + ")"));
-  const std::uint32_t wanted = settings_.limits.connections;
-  if (most_connections_ != 0 && (wanted == 0 || wanted > most_connections_)) {
-    say(fmt::format(
-        "{} connections at most: the process may open {} files, max-connections is {}; raise "
-        "LimitNOFILE or ulimit -n",
-        most_connections_, descriptor_limit_, count_or_none(wanted)));
-  }
+  announce_limit();
+}
+
+/// Of several listeners with limits of their own it takes one that goes beyond what there is.
+void Service::announce_limit() const {
+  if (most_connections_ == 0) return;
+  std::vector<std::uint32_t> limits;
+  for (const server::ListenerOptions& listener : parts_.listeners)
+    limits.push_back(listener.settings.limits.connections);
+  if (limits.empty()) limits.push_back(settings_.limits.connections);
+  const auto beyond = std::ranges::find_if(
+      limits, [this](std::uint32_t limit) { return limit == 0 || limit > most_connections_; });
+  if (beyond == limits.end()) return;
+  write_stderr_line(fmt::format(
+      "{}: {} connections at most: the process may open {} files, max-connections is {}; raise "
+      "LimitNOFILE or ulimit -n",
+      parts_.name, most_connections_, descriptor_limit_, count_or_none(*beyond)));
+}
+
+std::size_t Service::listeners() const {
+  return parts_.listeners.empty() ? options_.listen.size() : parts_.listeners.size();
+}
+
+/// Of all listeners the process waits for the slowest.
+Nanos Service::longest(Nanos server::Timeouts::* wait) const {
+  if (parts_.listeners.empty()) return settings_.timeouts.*wait;
+  Nanos most{0};
+  for (const server::ListenerOptions& listener : parts_.listeners)
+    most = std::max(most, listener.settings.timeouts.*wait);
+  return most;
 }
 
 int Service::run() {
@@ -344,7 +371,7 @@ void Service::wait_for_end() {
       case SIGINT:
         if (drain_at == Instant::max()) {
           health_.start_draining();
-          drain_at = system_clock().now() + settings_.timeouts.drain_delay;
+          drain_at = system_clock().now() + longest(&server::Timeouts::drain_delay);
           write_stderr_line(parts_.name + ": draining; once more to cut what is left");
         } else {
           draining = true;
@@ -355,12 +382,15 @@ void Service::wait_for_end() {
       case SIGUSR1:
         drainer_->request_reopen();
         break;
+      case SIGHUP:
+        if (parts_.on_reload && drain_at == Instant::max()) parts_.on_reload();
+        break;
       default:
         break;
     }
     if (!draining && system_clock().now() >= drain_at) {
       draining = true;
-      release_at = system_clock().now() + settings_.timeouts.drain + kSinkGrace;
+      release_at = system_clock().now() + longest(&server::Timeouts::drain) + kSinkGrace;
       server_->drain();
     }
     if (system_clock().now() >= release_at) drainer_->release_writers();

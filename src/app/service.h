@@ -1,5 +1,6 @@
 #pragma once
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "finack/sinks/metrics.h"
 #include "finack/sinks/record_lines.h"
 #include "server/server.h"
+#include "server/worker_handler.h"
 #include "sinks/log.h"
 
 namespace finack::app {
@@ -30,6 +32,16 @@ class Service {
  public:
   struct Parts {
     http::Handler* handler = nullptr;  ///< Outlives the service.
+    /// Instead of `handler`: makes one for each worker.
+    server::MakeHandler make_handler;
+    /// Where given, instead of the addresses of the options: each with settings of its own. Those
+    /// of create() then hold for the process alone (loop_blocked).
+    std::vector<server::ListenerOptions> listeners;
+    /// Answers on the admin listener what its built-in paths do not, 404 included; outlives the
+    /// service. nullptr: nobody.
+    http::Handler* admin = nullptr;
+    /// Called on SIGHUP, on run()'s thread. Empty: the signal does nothing.
+    std::function<void()> on_reload;
     std::vector<record::Sink*> sinks;  ///< Further readers of records; outlive the service.
     route::ConnectionMonitor* monitor = nullptr;
     std::string name = "finack";  ///< What start-up lines begin with.
@@ -39,9 +51,13 @@ class Service {
   ~Service();
 
   /// Serves until SIGTERM or SIGINT, drains, and returns the exit status: 0 when nothing was cut,
-  /// else 1. SIGUSR1 reopens files; a second SIGTERM or SIGINT cuts what is left. Does not return
-  /// when handlers still ignore their stop a second after the drain: it exits with 1.
+  /// else 1. SIGUSR1 reopens files, SIGHUP reloads; a second SIGTERM or SIGINT cuts what is left.
+  /// Does not return when handlers still ignore their stop a second after the drain: it exits
+  /// with 1.
   int run();
+  /// Where clients connect, and the admin listener's address ("": none); as bound, with real ports.
+  std::vector<std::string> addresses() const { return server_->addresses(); }
+  std::string admin_address() const { return admin_ ? admin_->addresses().front() : ""; }
   /// Lines of the application, to standard error; they stop nobody when nobody reads them.
   sinks::Log& log() { return log_; }
 
@@ -57,6 +73,9 @@ class Service {
   void share_out_descriptors();
   sinks::DroppedLines dropped_lines() const;
   void announce() const;
+  void announce_limit() const;
+  std::size_t listeners() const;
+  Nanos longest(Nanos server::Timeouts::* wait) const;
   void wait_for_end();
   std::uint64_t shut_down();
   void stop_sinks();

@@ -7,11 +7,11 @@
 #include "app/process_options.h"
 #include "app/server_options.h"
 #include "cli/command.h"
+#include "cli/serve_settings.h"
 #include "config/json_schema.h"
 #include "config/reference.h"
 #include "finack/record/reference.h"
 #include "finack/sinks/metrics.h"
-#include "gateway/settings_table.h"
 
 namespace finack::cli {
 
@@ -37,11 +37,9 @@ int reference(int argc, char** argv) {
     return 0;
   }
   if (page == "gateway-configuration" || page == "gateway-schema") {
-    app::ProcessOptions process;
-    gateway::GatewaySettings settings;
+    ServeSettings settings;
     config::Scope root;
-    app::process_rows(root.rows(), process);
-    gateway::describe_gateway(root, settings);
+    describe_serve(root, settings);
     fmt::print("{}", page == "gateway-schema"
                          ? config::json_schema(root, "finack serve")
                          : config::configuration_reference_markdown(root, "Gateway configuration"));

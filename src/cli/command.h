@@ -7,8 +7,10 @@ namespace finack::cli {
 /// findings or failures, 2 wrong use.
 using CommandFunction = int (*)(int argc, char** argv);
 
+int check(int argc, char** argv);
 int demo(int argc, char** argv);
 int reference(int argc, char** argv);
+int serve(int argc, char** argv);
 int version(int argc, char** argv);
 
 }  // namespace finack::cli

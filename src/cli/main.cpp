@@ -19,8 +19,11 @@ struct Row {
 };
 
 constexpr std::array kCommands = {
+    Row{"check", finack::cli::check,
+        "check a gateway's file, and whether its settings go together"},
     Row{"demo", finack::cli::demo, "serve the demo and test routes, showing every ending live"},
     Row{"reference", finack::cli::reference, "print a reference page made from the code's tables"},
+    Row{"serve", finack::cli::serve, "serve as a gateway in front of other servers"},
     Row{"version", finack::cli::version, "print the version"},
 };
 

@@ -60,9 +60,10 @@ void Connection::arm(TimerKind timer, Nanos setting) {
 // ---- The request
 
 void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, http::Method method,
-                      std::string_view body, bool body_follows) {
+                      std::string_view body, bool body_follows, const Timeouts& timeouts) {
   assert(user_ == nullptr && !over_ && phase_ == Phase::pool);
   user_ = &user;
+  timeouts_ = timeouts;
   ++requests_;
   request_bytes_ = 0;
   sent_at_ = loop_.now();

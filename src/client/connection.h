@@ -34,7 +34,7 @@ class Connection final : public ListNode,
     record::Ledger* ledger = nullptr;
     UpstreamServer* server = nullptr;  ///< Outlives the connection, as all of these.
     ConnectionOwner* owner = nullptr;
-    const Timeouts* timeouts = nullptr;
+    const Timeouts* timeouts = nullptr;  ///< Copied.
     const http::ResponseLimits* limits = nullptr;
     net::Resolver* resolver = nullptr;  ///< Needed where the server's target is a name.
     record::ConnectionId id;
@@ -49,9 +49,10 @@ class Connection final : public ListNode,
 
   // For the request that uses it: from send() until anything but Progress::more, or
   // on_connection_end.
-  /// Sends the head; `body` goes with it. More body follows by write() when `body_follows`.
+  /// Sends the head; `body` goes with it. More body follows by write() when `body_follows`. The
+  /// waits are the request's own.
   void send(ConnectionUser& user, const http::OutgoingRequest& head, http::Method method,
-            std::string_view body, bool body_follows);
+            std::string_view body, bool body_follows, const Timeouts& timeouts);
   /// A piece of the body, already framed by the head's Framing (chunk sizes are added here), or of
   /// what goes into a tunnel. False: wait for on_write_ready before the next. What is written after
   /// the server stopped reading is dropped: its answer may be on the way.
@@ -151,7 +152,7 @@ class Connection final : public ListNode,
   record::Ledger& ledger_;
   UpstreamServer& server_;
   ConnectionOwner& owner_;
-  const Timeouts& timeouts_;
+  Timeouts timeouts_;  ///< The dial's, then those of the request that uses it.
   const http::ResponseLimits& limits_;
   net::Resolver* resolver_;
   record::ConnectionId id_;

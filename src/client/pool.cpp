@@ -66,7 +66,8 @@ void Pool::wait_for_fresh(Waiter& waiter) {
 /// All events of the turn are delivered: what is free now, its server has not closed.
 void Pool::hand_out() {
   if (closed_for_ != Cause::unknown) {
-    while (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(refusal(closed_for_));
+    while (Waiter* waiter = next_waiter(true))
+      waiter->on_no_connection(refusal(closed_for_), nullptr);
     return;
   }
   while (!waiters_.empty()) {
@@ -93,7 +94,7 @@ void Pool::end_waits(Instant now) {
   if (options_.rules.wait == Nanos(0)) return;
   for (auto* list : {&waiters_, &fresh_waiters_}) {
     while (!list->empty() && short_of_dials() && now - list->front().since_ >= options_.rules.wait)
-      list->pop_front().on_no_connection(refusal(Cause::resource_slots));
+      list->pop_front().on_no_connection(refusal(Cause::resource_slots), nullptr);
   }
 }
 
@@ -143,13 +144,24 @@ bool Pool::full() const {
   return most != 0 && server().connections_live.load(std::memory_order_relaxed) >= most;
 }
 
+/// Of who waits longest without a dial of its own.
+const Timeouts& Pool::timeouts_of_dial() {
+  std::size_t skip = dialing_count_;
+  for (auto* list : {&fresh_waiters_, &waiters_}) {
+    for (Waiter* one = list->first(); one != nullptr; one = list->after(*one), --skip) {
+      if (skip == 0) return one->timeouts_ != nullptr ? *one->timeouts_ : options_.timeouts;
+    }
+  }
+  return options_.timeouts;
+}
+
 bool Pool::dial() {
   if (!server().take_connection(options_.rules.connections)) return false;
   auto* connection = new Connection({.loop = options_.loop,
                                      .ledger = options_.ledger,
                                      .server = options_.server.get(),
                                      .owner = this,
-                                     .timeouts = &options_.timeouts,
+                                     .timeouts = &timeouts_of_dial(),
                                      .limits = &options_.limits,
                                      .resolver = options_.resolver,
                                      .id = options_.ids->next(),
@@ -178,6 +190,7 @@ void Pool::on_free(Connection& connection) {
 
 void Pool::keep(Connection& connection) {
   if (closed_for_ != Cause::unknown) return connection.cut(closed_for_);
+  if (drained_for_ != Cause::unknown) return connection.cut(drained_for_);
   if (worn(connection) || options_.rules.free_connections == 0)
     return connection.cut(Cause::ok_pool_retired);
   if (free_count_ >= options_.rules.free_connections) retire(free_.back(), Cause::ok_pool_retired);
@@ -272,20 +285,25 @@ void Pool::on_ended(Connection& connection, const record::Ending& ending) {
   }
   // Once closed, hand_out() tells them all, and not from inside close().
   if (place == Place::dialing && closed_for_ == Cause::unknown) {
-    if (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(ending);
+    if (Waiter* waiter = next_waiter(true)) waiter->on_no_connection(ending, &connection);
   }
   if (!waiters_.empty() || !fresh_waiters_.empty()) options_.loop->defer(*this);
 }
 
 void Pool::on_gone(Connection& connection) {
-  --live_;
   delete &connection;
+  if (--live_ == 0 && options_.emptied) options_.emptied();
+}
+
+void Pool::drain(Cause cause) {
+  drained_for_ = cause;
+  if (witness_ != nullptr) retire(*witness_, cause);
+  while (!free_.empty()) retire(free_.back(), cause);
 }
 
 void Pool::close(Cause cause) {
   closed_for_ = cause;
-  if (witness_ != nullptr) retire(*witness_, cause);
-  while (!free_.empty()) retire(free_.back(), cause);
+  drain(cause);
   dialing_.for_each([&](Connection& connection) { connection.cut(cause); });
   options_.loop->defer(*this);
 }

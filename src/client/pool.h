@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "client/connection.h"
@@ -23,14 +24,18 @@ class Waiter : public ListNode {
  public:
   /// The connection is the waiter's until its request is done: it calls send() from in here.
   virtual void on_connection(Connection& connection) = 0;
-  /// A dial failed in its stead, the pool was closed, or no place became free in time.
-  virtual void on_no_connection(const record::Ending& ending) = 0;
+  /// A dial failed in its stead (`dialed`), the pool was closed, or no place became free in time
+  /// (nullptr).
+  virtual void on_no_connection(const record::Ending& ending, const Connection* dialed) = 0;
 
  protected:
   ~Waiter() = default;
+  /// The waits of a dial that is made for it, nullptr: the pool's. They outlive its wait.
+  void set_timeouts(const Timeouts* timeouts) { timeouts_ = timeouts; }
 
  private:
   friend class Pool;
+  const Timeouts* timeouts_ = nullptr;  ///< Of a dial for it; nullptr: the pool's.
   Instant since_{};
 };
 
@@ -56,6 +61,9 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
     http::ResponseLimits limits;
     record::Purpose purpose = record::Purpose::traffic;
     Nanos wall_offset{0};
+    /// Called when empty() became true; not from inside a call into the pool, but cut() and
+    /// close().
+    std::function<void()> emptied{};
   };
   explicit Pool(Options options);
   /// Only once empty().
@@ -70,6 +78,9 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   bool full() const;
   /// A free connection that is safe to use is there now.
   bool has_free() const;
+  /// Keeps no connection any more: closes, for `cause`, what is free now and what is busy once it
+  /// is free. Who waits, now or later, still gets one.
+  void drain(record::Cause cause);
   /// Closes what is free or being dialed, and what is busy once it is free: for `cause`, from now
   /// on. Who waits is told.
   void close(record::Cause cause);
@@ -77,6 +88,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   void cut(record::Cause cause);
   bool empty() const { return live_ == 0; }
   UpstreamServer& server() const { return *options_.server; }
+  const Timeouts& timeouts() const { return options_.timeouts; }
   std::size_t free_connections() const { return free_count_; }
   std::size_t live_connections() const { return live_; }
   /// Every connection that has not ended: busy, free, witnessing, being dialed. `visit` may cut the
@@ -100,6 +112,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   void hand_out();
   Connection* checkout();
   bool dial();
+  const Timeouts& timeouts_of_dial();
   void dial_for_waiters();
   void end_waits(Instant now);
   bool short_of_dials();
@@ -125,6 +138,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   std::size_t dialing_count_ = 0;
   std::size_t live_ = 0;
   record::Cause closed_for_ = record::Cause::unknown;
+  record::Cause drained_for_ = record::Cause::unknown;
 };
 
 }  // namespace finack::client

@@ -33,17 +33,9 @@ bool server_was_slow(Cause cause) {
 }
 
 /// A failure that another server, or another connection, may not have.
-bool upstream_failed(const TryFacts& facts) {
-  if (facts.cause == Cause::ok_completed) return false;
-  switch (record::info(facts.cause).family) {
-    case CauseFamily::timeout:
-      return server_was_slow(facts.cause);
-    case CauseFamily::upstream:
-    case CauseFamily::network:
-      return true;
-    default:
-      return facts.cause == Cause::resource_ports;
-  }
+bool upstream_failed(Cause cause) {
+  return blames_server(cause) || cause == Cause::upstream_stale_reuse ||
+         cause == Cause::upstream_ejected || cause == Cause::resource_ports;
 }
 
 constexpr RetryDecision no(RetryReason reason) { return {.retry = false, .reason = reason}; }
@@ -66,18 +58,34 @@ bool idempotent(http::Method method) {
          method == options || method == trace;
 }
 
+bool blames_server(Cause cause) {
+  switch (record::info(cause).family) {
+    case CauseFamily::timeout:
+      return server_was_slow(cause);
+    case CauseFamily::upstream:
+      // A kept connection that was closed, and one that we cut, say nothing of the server's health.
+      return cause != Cause::upstream_stale_reuse && cause != Cause::upstream_ejected;
+    case CauseFamily::network:
+      return true;
+    default:
+      return false;
+  }
+}
+
 RetryDecision decide_retry(const TryFacts& facts, const RetryRules& rules) {
   if (facts.client_gone) return no(RetryReason::client_gone);
   if (facts.answered) return no(RetryReason::answered);
   const bool by_status = facts.status != 0 && rules.retries_status(facts.status);
-  if (!by_status && !upstream_failed(facts)) return no(RetryReason::not_upstream);
+  if (!by_status && !upstream_failed(facts.cause)) return no(RetryReason::not_upstream);
+  const bool safe = !facts.sent || facts.stale_proved;
+  if (!safe && !facts.idempotent) return no(RetryReason::maybe_processed);
+  if (!safe && waited_too_long(facts.cause) && !rules.on_timeout) return no(RetryReason::not_asked);
+  // Here a retry is due.
   if (facts.number >= rules.tries) return no(RetryReason::tries_spent);
   if (facts.time_left <= Nanos(0)) return no(RetryReason::time_spent);
   if (!facts.body_replayable) return no(RetryReason::not_replayable);
   if (!facts.sent) return yes(RetryReason::never_sent, facts, rules);
   if (facts.stale_proved) return yes(RetryReason::stale_proved, facts, rules);
-  if (!facts.idempotent) return no(RetryReason::maybe_processed);
-  if (waited_too_long(facts.cause) && !rules.on_timeout) return no(RetryReason::not_asked);
   return yes(by_status ? RetryReason::status : RetryReason::idempotent, facts, rules);
 }
 

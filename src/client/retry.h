@@ -61,6 +61,10 @@ struct RetryDecision {
 /// so. Never repeats an unsafe request that may have been processed.
 RetryDecision decide_retry(const TryFacts& facts, const RetryRules& rules);
 
+/// Whether a try that ended so speaks against its server, or the path to it: for health checks by
+/// what requests meet, and for breakers.
+bool blames_server(record::Cause cause);
+
 /// RFC 9110 9.2.2: GET, HEAD, OPTIONS, TRACE, PUT, DELETE.
 bool idempotent(http::Method method);
 

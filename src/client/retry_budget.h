@@ -9,12 +9,15 @@ namespace finack::client {
 /// cannot multiply an overload. Any thread.
 class RetryBudget {
  public:
-  /// `percent` of the live requests, and never less than `least` at a time.
-  RetryBudget(std::uint32_t percent, std::uint32_t least) : percent_(percent), least_(least) {}
+  /// `percent` of the live requests, never less than `least` at a time, and never more than `most`
+  /// (0: no such limit).
+  RetryBudget(std::uint32_t percent, std::uint32_t least, std::uint32_t most = 0)
+      : percent_(percent), least_(least), most_(most) {}
 
   /// Takes a token for a retry while `live_requests` are under way; false: none is left.
   bool try_take(std::uint64_t live_requests) {
-    const std::uint64_t most = std::max<std::uint64_t>(least_, live_requests * percent_ / 100);
+    std::uint64_t most = std::max<std::uint64_t>(least_, live_requests * percent_ / 100);
+    if (most_ != 0) most = std::min<std::uint64_t>(most, most_);
     std::uint64_t taken = taken_.load(std::memory_order_relaxed);
     while (taken < most) {
       if (taken_.compare_exchange_weak(taken, taken + 1, std::memory_order_relaxed)) return true;
@@ -27,6 +30,7 @@ class RetryBudget {
  private:
   const std::uint32_t percent_;
   const std::uint32_t least_;
+  const std::uint32_t most_;
   std::atomic<std::uint64_t> taken_{0};
 };
 

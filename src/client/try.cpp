@@ -42,6 +42,8 @@ void Try::begin(Pool& pool, const Begin& begin) {
   peer_ = {};
   connection_id_ = {};
   cause_ = Cause::unknown;
+  timeouts_ = begin.timeouts != nullptr ? begin.timeouts : &pool.timeouts();
+  set_timeouts(timeouts_);
   if (budget_ != Nanos(0)) loop_.timers().arm(*this, started_ + budget_);
   if (begin.fresh_only) return pool.wait_for_fresh(*this);
   pool.wait(*this);
@@ -54,7 +56,13 @@ void Try::on_connection(Connection& connection) {
   observer_.on_try_ready();
 }
 
-void Try::on_no_connection(const record::Ending& ending) { fail(as_request(ending)); }
+void Try::on_no_connection(const record::Ending& ending, const Connection* dialed) {
+  if (dialed != nullptr) {
+    connection_id_ = dialed->id();
+    peer_ = dialed->peer();
+  }
+  fail(as_request(ending));
+}
 
 /// Over, and told in the words in which it is recorded.
 void Try::fail(const record::Ending& ending) {
@@ -68,7 +76,7 @@ void Try::send(const http::OutgoingRequest& head, http::Method method, std::stri
   if (!known) extension_method_ = head.method;
   method_ = known ? http::name(method) : std::string_view(extension_method_);
   number_ = connection_->requests() + 1;
-  connection_->send(*this, head, method, body, body_follows);
+  connection_->send(*this, head, method, body, body_follows, *timeouts_);
   reused_ = connection_->reused();
 }
 
@@ -122,9 +130,10 @@ record::Ending Try::give_up(Cause cause, const record::Evidence& evidence) {
   const bool timer = record::info(cause).how == "timeout";
   Connection* const connection = connection_;
   Waiter::unlink();
+  const Cause own = record::info(cause).ends_request ? cause : Cause::app_cancelled;
   const record::Ending ending =
       ending_of({EndedBy::local, timer ? How::timeout : How::fin,
-                 connection != nullptr ? connection->phase() : Phase::connect, cause},
+                 connection != nullptr ? connection->phase() : Phase::connect, own},
                 request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed, evidence);
   finish(ending);
   if (connection != nullptr) connection->cancel(cause, evidence);

@@ -45,6 +45,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
     bool fresh_only = false;   ///< Not on a used connection.
     Nanos budget{0};           ///< timeout.try; 0: none.
     Nanos wall_offset{0};
+    const Timeouts* timeouts = nullptr;  ///< Outlive the try; nullptr: the pool's.
     record::Purpose purpose = record::Purpose::traffic;
   };
   /// Asks `pool` for a connection; on_try_ready or on_try_failed follows, never from inside.
@@ -59,8 +60,8 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   void resume_reading() { connection_->resume_reading(); }
   void finish_tunnel() { connection_->finish_tunnel(); }
 
-  /// Nobody waits for it any more: it ends for `cause`, and its connection with it. The observer is
-  /// told nothing.
+  /// Nobody waits for it any more: its connection ends for `cause`, and it as well, for
+  /// app.cancelled where that is a connection's cause alone. The observer is told nothing.
   void cancel(record::Cause cause, const record::Evidence& evidence = {});
 
   bool active() const { return static_cast<bool>(entry_); }
@@ -78,7 +79,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
 
  private:
   void on_connection(Connection& connection) override;
-  void on_no_connection(const record::Ending& ending) override;
+  void on_no_connection(const record::Ending& ending, const Connection* dialed) override;
   void on_interim(const http::ReceivedResponse& head) override;
   void on_response(const http::ReceivedResponse& head, std::string_view body,
                    Progress progress) override;
@@ -111,6 +112,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   Instant started_{};
   Instant first_byte_{};
   Nanos wall_offset_{0};
+  const Timeouts* timeouts_ = nullptr;
   Nanos budget_{0};
   Nanos duration_{0};  ///< Of the try that is over.
   std::uint32_t attempt_ = 1;

@@ -146,6 +146,15 @@ std::string usage(const Command& command) {
                      command.operand);
 }
 
+CommandLine refused(CommandLine line, std::vector<Problem> problems, const Command& command) {
+  line.errors =
+      to_string(problems) +
+      fmt::format("Nothing was started; '{} --help' lists every setting.\n", command.name);
+  line.problems = std::move(problems);
+  line.exit_status = 2;
+  return line;
+}
+
 }  // namespace
 
 CommandLine parse(int argc, const char* const* argv, const OptionTable& table,
@@ -159,6 +168,7 @@ CommandLine parse(int argc, const char* const* argv, const Scope& root, const Co
   CommandLine line{.exit_status = {},
                    .output = {},
                    .errors = {},
+                   .problems = {},
                    .warnings = {},
                    .operands = {},
                    .resolved = Resolved(table),
@@ -186,15 +196,14 @@ CommandLine parse(int argc, const char* const* argv, const Scope& root, const Co
       line.resolved.take(content.assignments, Origin::file);
     }
   }
-  if (!problems.empty()) {
-    line.errors =
-        to_string(problems) +
-        fmt::format("Nothing was started; '{} --help' lists every setting.\n", command.name);
-    line.exit_status = 2;
-    return line;
-  }
+  if (!problems.empty()) return refused(std::move(line), std::move(problems), command);
   content.apply_parts();
   line.places = std::move(content.places);
+  if (command.complete) {
+    line.resolved.apply();
+    problems = command.complete(line.resolved, line.warnings);
+    if (!problems.empty()) return refused(std::move(line), std::move(problems), command);
+  }
   append(line.warnings, line.resolved.warnings());
   append(line.warnings, part_warnings(root, line.places));
   if (arguments.print) {

@@ -7,6 +7,31 @@ namespace finack::gateway {
 
 using record::Cause;
 
+namespace {
+
+std::string_view text_of(int status) {
+  switch (status) {
+    case 400:
+      return "the request is not understood\n";
+    case 404:
+      return "no route matches\n";
+    case 413:
+      return "the request is too large\n";
+    case 414:
+      return "the path is too long\n";
+    case 503:
+      return "the service is not available\n";
+    case 504:
+      return "the upstream did not answer in time\n";
+    case 508:
+      return "the request came back to its sender\n";
+    default:
+      return "the upstream failed\n";
+  }
+}
+
+}  // namespace
+
 int status_of(Cause cause) {
   switch (cause) {
     case Cause::timeout_resolve:
@@ -25,23 +50,29 @@ int status_of(Cause cause) {
     case Cause::resource_ports:
     case Cause::resource_descriptors:
     case Cause::resource_memory:
+    case Cause::resource_slots:
+    case Cause::resource_disk:
     case Cause::policy_overload_shed:
       return 503;
+    case Cause::policy_body_too_large:
+      return 413;
+    case Cause::policy_loop:
+      return 508;
     default:
       return 502;
   }
 }
 
-void answer(http::Exchange& exchange, int status, Cause cause) {
-  const std::string_view text = status == 404   ? "no route matches\n"
-                                : status == 503 ? "the service is not available\n"
-                                : status == 504 ? "the upstream did not answer in time\n"
-                                                : "the upstream failed\n";
-  constexpr std::array kRetry = {http::Header{.name = "Retry-After", .value = "1"}};
+void answer(http::Exchange& exchange, int status, Cause cause, std::string_view proxy_status) {
+  const std::string_view text = text_of(status);
+  std::array<http::Header, 2> fields;
+  std::size_t count = 0;
+  if (status == 503) fields[count++] = {.name = "Retry-After", .value = "1"};
+  if (!proxy_status.empty()) fields[count++] = {.name = "Proxy-Status", .value = proxy_status};
   http::ResponseHead head;
   head.status = status;
   head.content_type = "text/plain; charset=utf-8";
-  if (status == 503) head.headers = kRetry;
+  head.headers = std::span(fields).first(count);
   head.content_length = text.size();
   head.cause = cause;
   exchange.respond(head, text);

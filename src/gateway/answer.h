@@ -1,13 +1,17 @@
 #pragma once
+#include <string_view>
+
 #include "finack/http/exchange.h"
 #include "finack/record/ending.h"
 
 namespace finack::gateway {
 
 /// Answers with a short text and an error of ours or the upstream's as the request's cause.
-void answer(http::Exchange& exchange, int status, record::Cause cause);
+/// `proxy_status`: the value of that field; "": none.
+void answer(http::Exchange& exchange, int status, record::Cause cause,
+            std::string_view proxy_status);
 
-/// What a client is told when its request failed upstream for this cause: 502, 503 or 504.
+/// What a client is told when its request failed for this cause: 413, 502, 503, 504 or 508.
 int status_of(record::Cause cause);
 
 }  // namespace finack::gateway

@@ -13,21 +13,31 @@ client::Timeouts timeouts_of(const ClientTimeouts& t) {
           .tls = t.tls,
           .send = t.send,
           .first_response_byte = t.first_response_byte,
-          .response_idle = t.response_idle};
+          .response_idle = t.response_idle,
+          .tunnel_idle = t.tunnel_idle};
 }
 
-client::PoolRules pool_rules_of(const PoolSettings& p) {
+client::PoolRules pool_rules_of(const PoolSettings& p, Nanos wait) {
   return {.connections = p.connections,
           .requests_per_connection = p.requests_per_connection,
           .age = p.age,
           .idle = p.idle,
+          .wait = wait,
           .free_connections = p.free_connections};
 }
 
 client::RetryRules retry_rules_of(const RetrySettings& r) {
-  client::RetryRules rules{.tries = r.tries, .on_timeout = r.on_timeout};
-  for (const int status : r.statuses) rules.statuses |= std::uint64_t{1} << (status - 500);
-  return rules;
+  return {.tries = r.tries, .on_timeout = r.on_timeout, .statuses = status_bits(r.statuses)};
+}
+
+http::ResponseLimits response_limits_of(const ResponseLimitSettings& l) {
+  http::ResponseLimits limits;
+  limits.head_bytes = l.head_bytes;
+  limits.headers = l.headers;
+  limits.interims = l.interims;
+  limits.trailer_bytes = l.trailer_bytes;
+  limits.trailers = l.trailers;
+  return limits;
 }
 
 client::BreakerRules breaker_rules_of(const BreakerSettings& b) {
@@ -72,30 +82,46 @@ std::uint32_t count(const std::vector<UpstreamServerSettings>& servers) {
 
 }  // namespace
 
+std::uint64_t status_bits(const std::vector<int>& statuses) {
+  std::uint64_t bits = 0;
+  for (const int status : statuses) bits |= std::uint64_t{1} << (status - 500);
+  return bits;
+}
+
 Cluster::Cluster(const ClusterSettings& settings)
-    : settings_(settings),
+    : requests(settings.breaker.limits.requests),
+      pending(settings.breaker.limits.pending),
+      queued(settings.queue_limit),
+      settings_(settings),
       timeouts_(timeouts_of(settings.timeouts)),
-      pool_rules_(pool_rules_of(settings.pool)),
+      pool_rules_(pool_rules_of(settings.pool, settings.timeouts.queue)),
+      response_limits_(response_limits_of(settings.limits)),
       retry_rules_(retry_rules_of(settings.retry)),
       backoff_{.base = settings.retry.backoff.base, .most = settings.retry.backoff.most},
       quota_(count(settings.servers), settings.health.passive.eject_percent),
       breaker_(breaker_rules_of(settings.breaker)),
-      retry_budget_(settings.retry.budget.percent, settings.retry.budget.least) {}
+      retry_budget_(settings.retry.budget.percent, settings.retry.budget.least,
+                    settings.breaker.limits.retries) {}
 
 Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settings) {
   std::shared_ptr<Cluster> cluster(new Cluster(settings));
   const client::HealthRules health = health_rules_of(settings.health);
+  std::shared_ptr<net::TlsContext> context;
+  if (settings.tls) {
+    const UpstreamTlsSettings& tls = *settings.tls;
+    auto made = net::TlsContext::client({.verify = tls.verify,
+                                         .ca_file = tls.ca,
+                                         .certificate_file = tls.certificate,
+                                         .key_file = tls.key,
+                                         .alpn = tls.alpn});
+    if (!made) return std::unexpected(std::move(made.error()));
+    context = std::move(*made);
+  }
   for (const UpstreamServerSettings& server : settings.servers) {
     client::UpstreamTarget target = target_of(server.address);
-    if (settings.tls) {
+    if (context != nullptr) {
       const UpstreamTlsSettings& tls = *settings.tls;
-      auto context = net::TlsContext::client({.verify = tls.verify,
-                                              .ca_file = tls.ca,
-                                              .certificate_file = tls.certificate,
-                                              .key_file = tls.key,
-                                              .alpn = tls.alpn});
-      if (!context) return std::unexpected(std::move(context.error()));
-      target.tls = std::move(*context);
+      target.tls = context;
       const std::size_t colon = server.address.rfind(':');
       target.tls_peer = {
           .name = tls.server_name.empty() ? server.address.substr(0, colon) : tls.server_name,

@@ -1,5 +1,4 @@
 #pragma once
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,9 +11,13 @@
 #include "client/retry_budget.h"
 #include "client/upstream_server.h"
 #include "finack/base/error.h"
+#include "gateway/bounded_count.h"
 #include "gateway/cluster_settings.h"
 
 namespace finack::gateway {
+
+/// As client::RetryRules has them.
+std::uint64_t status_bits(const std::vector<int>& statuses);
 
 /// A cluster as all workers of the process share it: its servers, what may be under way, its
 /// breaker. Made from settings and not changed after; any thread.
@@ -26,14 +29,20 @@ class Cluster {
   const std::vector<std::shared_ptr<client::UpstreamServer>>& servers() const { return servers_; }
   const client::Timeouts& timeouts() const { return timeouts_; }
   const client::PoolRules& pool_rules() const { return pool_rules_; }
+  const http::ResponseLimits& response_limits() const { return response_limits_; }
   const client::RetryRules& retry_rules() const { return retry_rules_; }
   const client::Backoff& backoff() const { return backoff_; }
   client::Breaker& breaker() { return breaker_; }
   client::RetryBudget& retry_budget() { return retry_budget_; }
 
-  /// Requests under way, and those that wait for a connection.
-  std::atomic<std::uint32_t> requests_live{0};
-  std::atomic<std::uint32_t> pending{0};
+  /// Requests under way, by breaker.limits.requests.
+  BoundedCount requests;
+  /// Of them, those that wait for a connection, by breaker.limits.pending; not counted without one.
+  BoundedCount pending;
+  /// Requests that wait for a slot; take_place() holds them to queue.limit.
+  BoundedCount queued;
+  /// False: no more may wait.
+  bool take_place() { return settings_.queue_limit != 0 && queued.try_take(); }
 
  private:
   explicit Cluster(const ClusterSettings& settings);
@@ -41,6 +50,7 @@ class Cluster {
   ClusterSettings settings_;
   client::Timeouts timeouts_;
   client::PoolRules pool_rules_;
+  http::ResponseLimits response_limits_;
   client::RetryRules retry_rules_;
   client::Backoff backoff_;
   client::EjectionQuota quota_;

@@ -5,38 +5,82 @@
 #include <algorithm>
 
 namespace finack::gateway {
+namespace {
 
-Expected<std::shared_ptr<const Plan>> Plan::create(GatewaySettings settings,
-                                                   std::string_view mark) {
+std::shared_ptr<Cluster> find_cluster(const std::vector<std::shared_ptr<Cluster>>& clusters,
+                                      std::string_view name) {
+  const auto found = std::ranges::find_if(
+      clusters, [&](const auto& cluster) { return cluster->settings().name == name; });
+  return found == clusters.end() ? nullptr : *found;
+}
+
+Destination destination_of(const RouteSettings& route, std::shared_ptr<Cluster> cluster) {
+  const ClientTimeouts& own = cluster->settings().timeouts;
+  const RouteTimeouts& by_route = route.timeouts;
+  Destination to{.cluster = cluster,
+                 .timeouts = {.resolve = by_route.resolve.value_or(own.resolve),
+                              .connect = by_route.connect.value_or(own.connect),
+                              .tls = by_route.tls.value_or(own.tls),
+                              .send = by_route.send.value_or(own.send),
+                              .first_response_byte =
+                                  by_route.first_response_byte.value_or(own.first_response_byte),
+                              .response_idle = by_route.response_idle.value_or(own.response_idle),
+                              .tunnel_idle = by_route.tunnel_idle.value_or(own.tunnel_idle)},
+                 .retry = cluster->retry_rules(),
+                 .try_budget = by_route.try_.value_or(own.try_),
+                 .request_total = by_route.request_total.value_or(own.request_total),
+                 .queue = by_route.queue.value_or(own.queue)};
+  to.retry.tries = route.retry.tries.value_or(to.retry.tries);
+  to.retry.on_timeout = route.retry.on_timeout.value_or(to.retry.on_timeout);
+  if (route.retry.statuses) to.retry.statuses = status_bits(*route.retry.statuses);
+  return to;
+}
+
+}  // namespace
+
+Expected<std::shared_ptr<const Plan>> Plan::create(GatewaySettings settings, std::string_view mark,
+                                                   const Plan* before) {
   auto router = Router::compile(settings.routes);
   if (!router) return std::unexpected(Error{.what = std::move(router.error()), .side = Side::user});
   std::shared_ptr<Plan> plan(new Plan(settings, std::move(*router), mark));
   for (const ClusterSettings& cluster : settings.clusters) {
-    auto made = Cluster::create(cluster);
-    if (!made) return std::unexpected(std::move(made.error()));
-    plan->clusters_.push_back(std::move(*made));
+    if (auto added = plan->add_cluster(cluster, before); !added)
+      return std::unexpected(std::move(added.error()));
   }
   if (auto connected = plan->connect_routes(); !connected)
     return std::unexpected(std::move(connected.error()));
   return plan;
 }
 
+Expected<void> Plan::add_cluster(const ClusterSettings& settings, const Plan* before) {
+  if (before != nullptr) {
+    auto kept = find_cluster(before->clusters_, settings.name);
+    if (kept != nullptr && kept->settings() == settings) {
+      clusters_.push_back(std::move(kept));
+      return {};
+    }
+  }
+  auto made = Cluster::create(settings);
+  if (!made) return std::unexpected(std::move(made.error()));
+  clusters_.push_back(std::move(*made));
+  return {};
+}
+
 Expected<void> Plan::connect_routes() {
-  route_clusters_.resize(router_.routes().size());
+  destinations_.resize(router_.routes().size());
   for (const Route& route : router_.routes()) {
-    std::vector<std::string> names;
+    std::vector<std::string_view> names;
     if (!route.settings.cluster.empty()) names.push_back(route.settings.cluster);
     if (route.settings.split)
       for (const SplitBranch& branch : route.settings.split->to) names.push_back(branch.cluster);
-    for (const std::string& name : names) {
-      const auto found = std::ranges::find_if(
-          clusters_, [&](const auto& cluster) { return cluster->settings().name == name; });
-      if (found == clusters_.end()) {
+    for (const std::string_view name : names) {
+      auto cluster = find_cluster(clusters_, name);
+      if (cluster == nullptr) {
         return std::unexpected(Error{
-            .what = fmt::format("route {}: there is no cluster {}", route.label.pattern, name),
+            .what = fmt::format("route {}: there is no cluster {}", route.label->pattern, name),
             .side = Side::user});
       }
-      route_clusters_[route.index].push_back(*found);
+      destinations_[route.index].push_back(destination_of(route.settings, std::move(cluster)));
     }
   }
   return {};

@@ -1,6 +1,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,7 +9,11 @@
 
 #include "client/try.h"
 #include "finack/http/exchange.h"
+#include "gateway/alarm.h"
 #include "gateway/plan.h"
+#include "gateway/request_body.h"
+#include "gateway/response_spool.h"
+#include "gateway/try_list.h"
 #include "gateway/worker_cluster.h"
 #include "route/byte_arena.h"
 
@@ -20,7 +25,8 @@ class Proxy;
 struct Passage {
   std::shared_ptr<const Plan> plan;
   const Route* route = nullptr;
-  WorkerCluster* cluster = nullptr;
+  const Destination* to = nullptr;
+  WorkerCluster* share = nullptr;
   std::string_view set_cookie;  ///< Of a split; the route's.
   client::Breaker::Admit admitted = client::Breaker::Admit::yes;
 };
@@ -32,53 +38,108 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
  public:
   ProxiedRequest(Proxy& proxy, const WorkerParts& parts);
 
-  /// `target`: path and query for the server.
+  /// `target`: path and query for the server. May be done when it returns.
   void start(http::Exchange& exchange, Passage passage, std::string_view target);
+  /// Ends it now, both legs.
+  void cut(record::Cause cause);
 
  private:
+  /// Its place in the queue.
+  struct Turn final : SlotWaiter {
+    explicit Turn(ProxiedRequest& of) : request(of) {}
+    bool on_slot() override { return request.begin_if_possible(); }
+    ProxiedRequest& request;
+  };
+
+  // Tries and how the request ends: proxied_request.cpp.
+  void begin_try();
+  bool begin_if_possible();
+  void queue_up();
+  void leave_queue();
+  void give_slot();
+  void queued_too_long();
+  void ask(std::size_t server);
+  void note_connected();
   void on_try_ready() override;
+  void on_try_write_ready() override { pump_body(); }
+  void pump_body();
+  void gather_body();
+  void body_cut();
+  void on_try_failed(const record::Ending& ending) override;
+  client::RetryDecision decide(const client::TryFacts& facts);
+  bool retry(const client::RetryDecision& decision);
+  void note_tried();
+  void out_of_time();
+  void fail(record::Cause cause, record::Cause because);
+  void fail(record::Cause cause) { fail(cause, cause); }
+  enum class Word : std::uint8_t { good, bad, none };
+  void tell_breaker(Word word);
+  void note_try() { tries_.add(try_.summary()); }
+  void done();
+
+  // The client leaves.
+  void watch_client();
+  void client_gone();
+  void abandon(record::Cause cause);
+  bool worth_draining() const;
+  void stop_draining();
+
+  // The response: proxied_response.cpp.
   void on_try_interim(const http::ReceivedResponse& head) override;
   void on_try_response(const http::ReceivedResponse& head, std::string_view body,
                        client::Progress progress) override;
   void on_try_body(std::string_view bytes, client::Progress progress,
                    std::span<const http::Header> trailers) override;
-  void on_try_tunnel_bytes(std::string_view bytes) override;
-  void on_try_tunnel_fin() override;
-  void on_try_failed(const record::Ending& ending) override;
-  void on_try_write_ready() override { pump_body(); }
-
-  void begin_try();
-  void pump_body();
-  void watch_client();
-  void client_gone();
-  void respond(const http::ReceivedResponse& head, std::string_view body, bool complete);
-  void forward_body(std::string_view bytes);
-  void note_success();
-  void note_failure(const record::Ending& ending);
-  bool retry(const record::Ending& ending);
-  void fail(record::Cause cause);
-  void done();
+  void on_try_tunnel_bytes(std::string_view) override {}
+  void on_try_tunnel_fin() override {}
+  bool try_again_for(int status, client::Progress progress);
+  void note_answer();
+  bool send_head(const http::ReceivedResponse& head, std::string_view body, bool whole);
+  void send_body(std::string_view bytes);
+  void spool(std::string_view bytes);
+  void spool_failed();
+  void client_ready();
+  void end_response(std::span<const http::Header> trailers);
+  void pause();
+  void resume();
+  void finish(std::span<const http::Header> trailers);
 
   Proxy& proxy_;
   net::Loop& loop_;
+  record::Ledger& ledger_;
   Nanos wall_offset_;
   client::Try try_;
-  http::Exchange* exchange_ = nullptr;
+  Alarm<ProxiedRequest> budget_;  ///< request_total.
+  Alarm<ProxiedRequest> pause_;   ///< In the queue; before a retry; of the draining.
+  Turn turn_{*this};
+  http::Exchange* exchange_ = nullptr;  ///< nullptr: it was let go of; what comes is dropped.
   Passage passage_;
   ForwardedRequest forwarded_;
-  std::vector<http::Header> headers_;  ///< For the server; then, for the client.
+  std::vector<http::Header> headers_;  ///< For the server.
   std::string target_;
   route::ByteArena arena_;
+  RequestBody body_;
+  ResponseSpool spool_;
+  TryList tries_;
   std::array<std::size_t, 8> tried_{};  ///< Servers that failed; of more, the oldest are forgotten.
+  std::size_t tried_count_ = 0;
   std::size_t server_ = 0;
   Instant try_began_{};
-  std::uint32_t number_ = 0;  ///< Of the try.
+  Instant deadline_ = Instant::max();          ///< Of request_total.
+  std::optional<std::uint64_t> response_due_;  ///< Body bytes to come, where that is known.
+  std::uint32_t number_ = 0;                   ///< Of the try.
   bool fresh_only_ = false;
   bool holds_budget_ = false;
-  bool body_taken_ = false;  ///< Bytes of the body were read that are not held any more.
-  bool body_sent_ = false;   ///< All of it.
-  bool responding_ = false;  ///< A byte of the final response went to the client.
-  bool gone_ = false;        ///< The client has left.
+  bool holds_slot_ = false;      ///< One of Cluster::requests,
+  bool holds_pending_ = false;   ///< of Cluster::pending,
+  bool holds_place_ = false;     ///< of Cluster::queued.
+  bool body_sent_ = false;       ///< All of it, in this try.
+  bool responding_ = false;      ///< A byte of the final response went to the client.
+  bool response_empty_ = false;  ///< Its status allows no body.
+  bool paused_ = false;          ///< The server is not read for now.
+  bool blocked_ = false;         ///< The client takes no more for now.
+  bool gone_ = false;            ///< The client has left, and the server's work goes on.
+  bool told_ = false;            ///< The breaker knows.
 };
 
 }  // namespace finack::gateway

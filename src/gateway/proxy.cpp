@@ -1,6 +1,7 @@
 #include "gateway/proxy.h"
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "gateway/answer.h"
@@ -10,14 +11,39 @@ namespace finack::gateway {
 
 using record::Cause;
 
-Proxy::Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan)
-    : parts_(parts), plan_(std::move(plan)) {}
+namespace {
 
-Proxy::~Proxy() = default;
+/// The same plan with a count of its own: workers do not share the line that their requests count
+/// on.
+std::shared_ptr<const Plan> counted_here(std::shared_ptr<const Plan> plan) {
+  const Plan* const one = plan.get();
+  return {one, [kept = std::move(plan)](const Plan*) {}};
+}
+
+/// What a server is to be asked for: what the client sent, but no "http://host" before it.
+std::string_view target_of(const http::RequestHead& head, std::string& storage) {
+  if (head.target.starts_with('/') || head.target == "*") return head.target;
+  storage.assign(head.path);
+  if (head.query.data() != nullptr) storage.append("?").append(head.query);
+  if (!storage.starts_with('/') && storage != "*") storage.insert(0, "/");
+  return storage;
+}
+
+}  // namespace
+
+Proxy::Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan)
+    : parts_(parts), plan_(counted_here(std::move(plan))) {}
+
+Proxy::~Proxy() { assert(empty() && "requests or connections outlive their gateway"); }
 
 WorkerCluster& Proxy::share_of(const std::shared_ptr<Cluster>& cluster) {
   auto& share = clusters_[cluster.get()];
-  if (!share) share = std::make_unique<WorkerCluster>(parts_, cluster);
+  if (!share) {
+    share = std::make_unique<WorkerCluster>(parts_, cluster, [this] {
+      if (leaving_) parts_.loop->defer(*this);
+    });
+    if (closing_ != Cause::unknown) share->drain(closing_);
+  }
   return *share;
 }
 
@@ -26,16 +52,21 @@ void Proxy::handle(http::Exchange& exchange) {
   const Found found = plan_->router().find(
       {.host = head.host, .path = head.path, .method = head.method_name, .headers = head.headers},
       path_storage_);
-  if (found.fault != PathFault::none) return answer(exchange, 400, cause_of(found.fault));
-  if (found.route == nullptr) return answer(exchange, 404, Cause::policy_no_route);
+  if (found.fault != PathFault::none) return refuse(exchange, 400, cause_of(found.fault));
+  if (found.route == nullptr) return refuse(exchange, 404, Cause::policy_no_route);
   const RouteSettings& settings = found.route->settings;
-  exchange.set_route(found.route->label);
+  exchange.set_route(*found.route->label);
   if (settings.redirect) return redirect(exchange, *found.route);
   if (settings.respond) {
     exchange.respond(answer_head(*settings.respond, headers_), answer_body(*settings.respond));
     return;
   }
   pass(exchange, found);
+}
+
+void Proxy::refuse(http::Exchange& exchange, int status, Cause cause) {
+  answer(exchange, status, cause, plan_->forwarding().proxy_status(cause, arena_));
+  arena_.reset();
 }
 
 void Proxy::redirect(http::Exchange& exchange, const Route& route) {
@@ -51,51 +82,83 @@ void Proxy::redirect(http::Exchange& exchange, const Route& route) {
 
 void Proxy::pass(http::Exchange& exchange, const Found& found) {
   const http::RequestHead& head = exchange.request();
-  std::string_view target = head.target;
+  std::string_view target;
   if (found.route->rewrite) {
     const RewriteFault fault = found.route->rewrite->apply(found.path, head.query, target_);
     if (fault != RewriteFault::none)
-      return answer(exchange, fault == RewriteFault::dots ? 400 : 414, Cause::policy_bad_request);
+      return refuse(exchange, fault == RewriteFault::dots ? 400 : 414, Cause::policy_bad_request);
     target = target_;
+  } else {
+    target = target_of(head, target_);
   }
   Passage passage{.plan = plan_, .route = found.route};
-  SplitChoice choice;
-  const std::shared_ptr<Cluster>* cluster = &plan_->cluster(*found.route, 0);
+  std::size_t branch = 0;
   if (found.route->split) {
-    choice = found.route->split->choose(head.headers, share_of(*cluster).draw());
-    cluster = &plan_->cluster(*found.route, choice.branch);
+    const auto& first = plan_->destination(*found.route, 0).cluster;
+    const SplitChoice choice = found.route->split->choose(head.headers, share_of(first).draw());
+    branch = choice.branch;
     passage.set_cookie = choice.set_cookie;
   }
-  passage.cluster = &share_of(*cluster);
-  passage.admitted = (*cluster)->breaker().admit(parts_.loop->now());
+  passage.to = &plan_->destination(*found.route, branch);
+  passage.share = &share_of(passage.to->cluster);
+  passage.admitted = passage.to->cluster->breaker().admit(parts_.loop->now());
   if (passage.admitted == client::Breaker::Admit::no)
-    return answer(exchange, 503, Cause::upstream_circuit_open);
+    return refuse(exchange, 503, Cause::upstream_circuit_open);
   if (spare_.empty()) {
     requests_.push_back(std::make_unique<ProxiedRequest>(*this, parts_));
     spare_.push_front(*requests_.back());
   }
-  spare_.pop_front().start(exchange, std::move(passage), target);
+  ProxiedRequest& request = spare_.pop_front();
+  busy_.push_back(request);
+  request.start(exchange, std::move(passage), target);
+}
+
+void Proxy::give_back(ProxiedRequest& request) {
+  request.ListNode::unlink();
+  spare_.push_front(request);
+}
+
+bool Proxy::stays(const Cluster& cluster) const {
+  return std::ranges::any_of(plan_->clusters(), [&](const auto& c) { return c.get() == &cluster; });
 }
 
 void Proxy::adopt(std::shared_ptr<const Plan> plan) {
-  plan_ = std::move(plan);
-  for (const auto& [cluster, share] : clusters_) {
-    const auto& kept = plan_->clusters();
-    const bool stays = std::ranges::any_of(kept, [&](const auto& c) { return c.get() == cluster; });
-    if (!stays) share->close(Cause::operator_reload_retired);
-  }
+  plan_ = counted_here(std::move(plan));
+  leaving_ = true;
+  for (const auto& [cluster, share] : clusters_)
+    if (!stays(*cluster)) share->drain(Cause::operator_reload_retired);
+  parts_.loop->defer(*this);
 }
 
 void Proxy::close(Cause cause) {
-  for (const auto& [cluster, share] : clusters_) share->close(cause);
+  closing_ = cause;
+  leaving_ = true;
+  for (const auto& [cluster, share] : clusters_) share->drain(cause);
+  parts_.loop->defer(*this);
 }
 
 void Proxy::cut(Cause cause) {
+  closing_ = cause;
+  leaving_ = true;
+  while (!busy_.empty()) busy_.front().cut(cause);
   for (const auto& [cluster, share] : clusters_) share->cut(cause);
+  parts_.loop->defer(*this);
 }
 
 bool Proxy::empty() const {
   return std::ranges::all_of(clusters_, [](const auto& entry) { return entry.second->empty(); });
+}
+
+/// Clusters of former plans go when they are empty; who closes is told when nothing is left.
+void Proxy::run_deferred() {
+  std::erase_if(clusters_, [this](const auto& entry) {
+    return entry.second->empty() && !stays(*entry.first);
+  });
+  if (closing_ != Cause::unknown) {
+    if (parts_.emptied && empty()) parts_.emptied();
+  } else {
+    leaving_ = !std::ranges::all_of(clusters_, [this](const auto& c) { return stays(*c.first); });
+  }
 }
 
 }  // namespace finack::gateway

@@ -12,37 +12,51 @@
 namespace finack::gateway {
 
 /// One worker's gateway: the handler of its server. Finds the route, then answers by itself or
-/// hands the request to a server of the route's cluster. Loop thread only.
-class Proxy final : public http::Handler {
+/// hands the request to a server of the route's cluster. Loop thread only, but construction and
+/// destruction, which may come before and after the loop runs.
+class Proxy final : public http::Handler, private net::Deferred {
  public:
   Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan);
+  /// Only once empty().
   ~Proxy() override;
 
   void handle(http::Exchange& exchange) override;
-  /// From now on requests go by `plan`; what is under way ends by the one it began with.
+  /// From now on requests go by `plan`; what is under way ends by the one it began with. Clusters
+  /// that the plan does not share with the last one keep their connections until their requests are
+  /// done.
   void adopt(std::shared_ptr<const Plan> plan);
-  /// Closes free connections; the others when their requests are done.
+  /// Keeps no connection any more: free ones close now, the others when their requests are done.
+  /// Requests are still served.
   void close(record::Cause cause);
-  /// Ends all connections now.
+  /// Ends all requests and connections now.
   void cut(record::Cause cause);
-  /// No connection to a server is left.
+  /// Neither a request nor a connection to a server is left.
   bool empty() const;
 
   // For requests.
-  void give_back(ProxiedRequest& request) { spare_.push_front(request); }
+  void give_back(ProxiedRequest& request);
+  /// Room for a response's fields, for the length of a call.
+  std::vector<http::Header>& scratch_headers() { return headers_; }
 
  private:
   void pass(http::Exchange& exchange, const Found& found);
   void redirect(http::Exchange& exchange, const Route& route);
+  void refuse(http::Exchange& exchange, int status, record::Cause cause);
   WorkerCluster& share_of(const std::shared_ptr<Cluster>& cluster);
+  bool stays(const Cluster& cluster) const;
+  void run_deferred() override;
 
   WorkerParts parts_;
-  std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<const Plan> plan_;  ///< Counted for this worker alone.
   std::string path_storage_, target_;
   std::vector<http::Header> headers_;  ///< Scratch.
+  route::ByteArena arena_;             ///< The same.
   std::unordered_map<const Cluster*, std::unique_ptr<WorkerCluster>> clusters_;
   std::vector<std::unique_ptr<ProxiedRequest>> requests_;
   IntrusiveList<ProxiedRequest> spare_;
+  IntrusiveList<ProxiedRequest> busy_;
+  record::Cause closing_ = record::Cause::unknown;
+  bool leaving_ = false;  ///< Something is to be done when it is empty.
 };
 
 }  // namespace finack::gateway

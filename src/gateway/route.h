@@ -16,7 +16,8 @@ namespace finack::gateway {
 struct Route {
   std::size_t index = 0;  ///< In the file's order; for tables beside the router.
   RouteSettings settings;
-  http::RouteLabel label;            ///< Its name, or what it matches.
+  /// Its name, or what it matches; lives as long as the process.
+  const http::RouteLabel* label = nullptr;
   std::unique_ptr<const RE2> regex;  ///< Of match.regex.
   std::optional<PathRewrite> rewrite;
   std::optional<Split> split;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gateway/path_reading.h"
+#include "gateway/route_labels.h"
 
 namespace finack::gateway {
 namespace {
@@ -61,7 +62,8 @@ std::expected<Route, std::string> compile_route(RouteSettings settings, std::siz
     route.rewrite = *std::move(rewrite);
   }
   if (route.settings.split) route.split.emplace(*route.settings.split);
-  route.label.pattern = route.settings.name.empty() ? describe(match) : route.settings.name;
+  const std::string& name = route.settings.name;
+  route.label = &route_label(name.empty() ? describe(match) : name);
   return route;
 }
 

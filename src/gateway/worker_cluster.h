@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "client/pool.h"
+#include "finack/base/intrusive_list.h"
 #include "finack/http/message.h"
 #include "gateway/balancer.h"
 #include "gateway/cluster.h"
@@ -22,35 +24,79 @@ struct WorkerParts {
   net::Resolver* resolver = nullptr;
   std::uint32_t worker = 0;
   Nanos wall_offset{0};
+  /// Called at the end of a turn in which the gateway became empty(), once it was told to close.
+  std::function<void()> emptied{};
 };
 
-/// One worker's share of a cluster: a pool to each of its servers, and the choice among them. Loop
-/// thread only.
-class WorkerCluster {
+/// Waits in a cluster's queue.
+class SlotWaiter : public ListNode {
  public:
-  WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> cluster);
+  /// There may be a slot now. False: there is none yet, and it waits on.
+  virtual bool on_slot() = 0;
+
+ protected:
+  ~SlotWaiter() = default;
+};
+
+/// What a choice of a server came to.
+struct Choice {
+  std::optional<std::size_t> server;  ///< Its place.
+  bool full = false;  ///< None, but only because all that are healthy have no connection left.
+};
+
+/// One worker's share of a cluster: a pool to each of its servers, the choice among them, and the
+/// queue of those for whom there is no slot. Loop thread only.
+class WorkerCluster final : private net::Deferred, private net::Timer {
+ public:
+  /// `emptied` is called when empty() may have become true.
+  WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> cluster,
+                const std::function<void()>& emptied);
 
   Cluster& cluster() { return *cluster_; }
+  const Cluster& cluster() const { return *cluster_; }
   client::Pool& pool(std::size_t server) { return *pools_[server]; }
-  /// The server for a try, not one of `tried`; nothing: none is left.
-  std::optional<std::size_t> pick(const http::RequestHead& head, const Address& client,
-                                  std::span<const std::size_t> tried);
+  /// The server for a try: one of `tried` (the last one stands last) only when no other is
+  /// available.
+  Choice pick(const http::RequestHead& head, const Address& client,
+              std::span<const std::size_t> tried);
   void observe(std::size_t server, Nanos latency) {
     latencies_[server].observe(latency, loop_.now());
   }
   std::uint64_t draw() { return random_(); }
-  /// Closes what is free now, and the rest when it is.
-  void close(record::Cause cause);
+
+  /// Queues it behind all others, or before them. Unlink it to wait no more.
+  void wait(SlotWaiter& waiter, bool first);
+  /// A slot was given up.
+  void note_slot() {
+    if (!queue_.empty()) loop_.defer(*this);
+  }
+  /// Others wait: nobody goes before them.
+  bool crowded() const { return !queue_.empty(); }
+
+  /// A request of this worker begins, or is done.
+  void enter() { ++requests_; }
+  void leave();
+  /// Keeps no connection any more; requests are served as before.
+  void drain(record::Cause cause);
   /// Ends all connections now.
   void cut(record::Cause cause);
+  /// Neither a request nor a connection is left.
   bool empty() const;
 
  private:
+  bool find_candidates(Instant now);
+  std::optional<std::size_t> pick_untried(Pick by);
+  void run_deferred() override;
+  void on_timer() override { run_deferred(); }
+
   net::Loop& loop_;
   std::shared_ptr<Cluster> cluster_;
+  std::function<void()> emptied_;
   std::vector<std::unique_ptr<client::Pool>> pools_;
   std::vector<PeakEwma> latencies_;
   std::vector<Candidate> candidates_;  ///< Scratch.
+  IntrusiveList<SlotWaiter> queue_;
+  std::uint32_t requests_ = 0;
   std::mt19937_64 random_;
   Balancer balancer_;
 };

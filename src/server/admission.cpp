@@ -32,8 +32,8 @@ Admission::Answer Admission::admit(const Address& peer) {
     ++count;
   }
   const std::uint32_t before = live_.fetch_add(1, std::memory_order_relaxed);
-  if (sockets_ != 0 && before + evicted_.load(std::memory_order_relaxed) >= sockets_) {
-    leave(peer);
+  if (!sockets_.take()) {
+    leave_place(peer);
     return Answer::no_descriptor;
   }
   if (connections_ != 0 && before >= connections_) {
@@ -44,11 +44,16 @@ Admission::Answer Admission::admit(const Address& peer) {
 }
 
 void Admission::evict(const Address& peer) {
-  evicted_.fetch_add(1, std::memory_order_relaxed);
-  leave(peer);
+  sockets_.evict();
+  leave_place(peer);
 }
 
 void Admission::leave(const Address& peer) {
+  sockets_.give_back();
+  leave_place(peer);
+}
+
+void Admission::leave_place(const Address& peer) {
   live_.fetch_sub(1, std::memory_order_relaxed);
   if (!counts_by_address(peer)) return;
   const std::lock_guard lock(mutex_);

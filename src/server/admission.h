@@ -8,39 +8,67 @@
 
 namespace finack::server {
 
-/// Connection limits that hold for the whole process, whichever worker accepts. One atomic a
-/// connection; the per-address table is locked, and only used when that limit is set.
+/// How many sockets of clients a server may hold, over all its listeners and workers: those of
+/// admitted connections and those of evicted ones that still close.
+class SocketBudget {
+ public:
+  /// Before anybody is admitted; 0: no limit.
+  void limit(std::uint32_t sockets) { limit_ = sockets; }
+
+  /// False: there is none left, and none was taken.
+  bool take() {
+    const std::uint32_t before = held_.fetch_add(1, std::memory_order_relaxed);
+    if (limit_ == 0 || before < limit_) return true;
+    give_back();
+    return false;
+  }
+  void give_back() { held_.fetch_sub(1, std::memory_order_relaxed); }
+  /// Of those that are held, one belongs to an evicted connection.
+  void evict() { evicted_.fetch_add(1, std::memory_order_relaxed); }
+  void evicted_closed() {
+    evicted_.fetch_sub(1, std::memory_order_relaxed);
+    give_back();
+  }
+  /// Whether an evicted one still holds its socket.
+  bool evicted_closing() const { return evicted_.load(std::memory_order_relaxed) > 0; }
+
+ private:
+  std::uint32_t limit_ = 0;
+  std::atomic<std::uint32_t> held_{0};
+  std::atomic<std::uint32_t> evicted_{0};
+};
+
+/// Connection limits that hold whichever worker accepts: of one listener, or of several that share
+/// them. Two atomics a connection; the per-address table is locked, and only used when that limit
+/// is set.
 class Admission {
  public:
   enum class Answer : std::uint8_t { admitted, full, address_full, no_descriptor };
 
-  Admission(std::uint32_t connections, std::uint32_t per_address)
-      : connections_(connections), per_address_(per_address) {}
-
-  /// Before anybody is admitted: how many sockets there may be, places and evicted ones; 0: no
-  /// limit.
-  void limit_sockets(std::uint32_t sockets) { sockets_ = sockets; }
+  /// 0: no limit. `sockets` outlives it.
+  Admission(SocketBudget& sockets, std::uint32_t connections, std::uint32_t per_address)
+      : sockets_(sockets), connections_(connections), per_address_(per_address) {}
 
   Answer admit(const Address& peer);
   void leave(const Address& peer);
   /// Evicted: the place is free, the socket is not before evicted_closed().
   void evict(const Address& peer);
   /// Whether an evicted one still holds its socket.
-  bool evicted_closing() const { return evicted_.load(std::memory_order_relaxed) > 0; }
-  void evicted_closed() { evicted_.fetch_sub(1, std::memory_order_relaxed); }
+  bool evicted_closing() const { return sockets_.evicted_closing(); }
+  void evicted_closed() { sockets_.evicted_closed(); }
   std::uint32_t live() const { return live_.load(std::memory_order_relaxed); }
 
  private:
   bool counts_by_address(const Address& peer) const;
+  void leave_place(const Address& peer);
 
   struct HostHash {
     std::size_t operator()(const Address& host) const;
   };
+  SocketBudget& sockets_;
   std::uint32_t connections_;
   std::uint32_t per_address_;
-  std::uint32_t sockets_ = 0;
   std::atomic<std::uint32_t> live_{0};
-  std::atomic<std::uint32_t> evicted_{0};
   std::mutex mutex_;
   std::unordered_map<Address, std::uint32_t, HostHash> by_host_;
 };

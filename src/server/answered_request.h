@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "finack/base/clock.h"
 #include "finack/http/exchange.h"
@@ -36,6 +37,7 @@ struct AnsweredRequest {
     record::Evidence evidence;
     std::string exception;
     std::string request_id;
+    std::vector<record::UpstreamTry> upstream;
   };
   std::unique_ptr<Details> details;
   Details& with_details() {

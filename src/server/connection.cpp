@@ -30,6 +30,10 @@ Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint8_t 
 
 Worker& Connection::worker() const { return *static_cast<Worker*>(stream_.loop().owner()); }
 
+Site& Connection::site() const { return worker().site(listener_); }
+
+const Settings& Connection::settings() const { return site().settings(); }
+
 void Connection::open() {
   entry_ = worker().ledger().open_connection();
   enter(Phase::fresh);
@@ -77,13 +81,23 @@ void Connection::discard(Buffer chunk) {
 }
 
 void Connection::update_reading() {
-  const std::size_t limit = worker().settings().limits.read_buffer_bytes;
+  const std::size_t limit = settings().limits.read_buffer_bytes;
   const std::size_t held = active_ != nullptr ? active_->inbox().bytes() : 0;
   if (!paused_ && held >= limit) {
     paused_ = true;
     stream_.pause_reading();
   } else if (paused_ && held < limit / 2) {
     paused_ = false;
+    stream_.resume_reading();
+  }
+}
+
+void Connection::hold_reading(bool hold) {
+  if (paused_ == hold) return;
+  paused_ = hold;
+  if (hold) {
+    stream_.pause_reading();
+  } else {
     stream_.resume_reading();
   }
 }
@@ -115,7 +129,7 @@ void Connection::flush() {
     }
     if (result.kind == SendResult::Kind::pending) {
       send_pending_ = true;
-      if (active_->responding()) enter(Phase::response);
+      if (active_->responding() && phase_ != Phase::tunnel) enter(Phase::response);
       active_->sending().start(worker().loop().now());
       return rearm();
     }
@@ -144,7 +158,8 @@ bool Connection::took(const SendResult& result, bool from_file) {
   outbox.sent(result.bytes);
   const Instant now = worker().loop().precise_now();
   active_->sending().start(now);
-  if (active_->responding() && (!outbox.empty() || active_->response_incomplete()))
+  if (active_->responding() && (!outbox.empty() || active_->response_incomplete()) &&
+      phase_ != Phase::tunnel)
     enter(Phase::response);
   active_->on_handed(now);
   return true;
@@ -181,7 +196,10 @@ void Connection::request_done() {
   // A response may end without further bytes: HEAD, or a length that was reached before finish().
   if (active_->answered() && !active_->close().wanted)
     active_->on_handed(worker().loop().precise_now());
-  if (active_->busy()) return rearm();
+  if (active_->busy()) {
+    active_->on_drained();
+    return rearm();
+  }
   if (active_->close().wanted) {
     const Verdict verdict = active_->close().verdict;
     if (active_->close().must_reset)
@@ -256,10 +274,9 @@ void Connection::on_end(StreamEnd end_) {
   if (verdict && verdict->cause == Cause::client_body_truncated)
     active_->note_body_progress(evidence);
   if (verdict && verdict->cause == Cause::network_vanished) {
-    evidence.found_by = unacked == 0 ? record::FoundBy::keep_alive
-                        : worker().settings().tcp_user_timeout > Nanos{0}
-                            ? record::FoundBy::user_timeout
-                            : record::FoundBy::retransmit;
+    evidence.found_by = unacked == 0                             ? record::FoundBy::keep_alive
+                        : settings().tcp_user_timeout > Nanos{0} ? record::FoundBy::user_timeout
+                                                                 : record::FoundBy::retransmit;
   }
   if (closing_ != nullptr) {  // the connection was ending already: the end of its procedure
     record::Ending ending = closing_->ending;

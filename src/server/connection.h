@@ -16,7 +16,9 @@ class Outbox;
 namespace finack::server {
 
 class Http1Exchange;
+class Site;
 class Worker;
+struct Settings;
 struct RequestTimes;
 
 /// The procedure of closing: the ending that stands unless something worse comes before the last
@@ -60,6 +62,13 @@ class Connection final : public StreamObserver, public net::Timer {
   void end(const Verdict& verdict, const record::Evidence& evidence);
   void rearm();
   void update_reading();
+  // For its tunnel.
+  void hold_reading(bool hold);
+  /// Our FIN, though the client's direction goes on.
+  void finish_writing() { stream_.shutdown_write(); }
+  /// Both directions are finished: what is left is the acknowledgement.
+  void finish_tunnel(const Verdict& verdict) { begin_close(verdict, {}); }
+  void defer(net::Deferred& work) { stream_.loop().defer(work); }
   std::uint32_t next_request() { return ++requests_; }
   std::uint32_t requests() const { return requests_; }
   void start_rate(RequestTimes& times) const;
@@ -80,6 +89,8 @@ class Connection final : public StreamObserver, public net::Timer {
     return judge_end(kind, stream_.unacknowledged());
   }
   record::ConnectionId id() const;
+  /// Its listener's.
+  Site& site() const;
   const Address& peer() const { return peer_; }
   Address local() const;
 
@@ -110,6 +121,7 @@ class Connection final : public StreamObserver, public net::Timer {
   };
 
   Worker& worker() const;
+  const Settings& settings() const;
   void on_timer() override;
   Due next_due() const;
   void add_busy_dues(Due& due) const;

@@ -83,9 +83,9 @@ void Connection::begin_close(const Verdict& verdict, const record::Evidence& evi
   closing_->ending = make_ending(verdict, evidence);
   closing_->since = closing_->progress_at = worker().loop().now();
   closing_->poll = kFirstPoll;
-  enter(Phase::flush);
+  if (phase_ != Phase::tunnel) enter(Phase::flush);
   stream_.shutdown_write();
-  if (peer_fin_ || worker().settings().timeouts.linger == Nanos{0}) {
+  if (peer_fin_ || settings().timeouts.linger == Nanos{0}) {
     closing_->unacked = stream_.unacknowledged();
     closing_->acked = closing_->unacked == 0;
     if (closing_->acked) return finalize(closing_->ending, false, 0);
@@ -107,7 +107,7 @@ void Connection::check_close() {
 }
 
 void Connection::fire_closing() {
-  const Timeouts& timeouts = worker().settings().timeouts;
+  const Timeouts& timeouts = settings().timeouts;
   const Instant now = worker().loop().now();
   const std::size_t unacked = stream_.unacknowledged();
   if (unacked < closing_->unacked) closing_->progress_at = now;
@@ -203,7 +203,7 @@ void Connection::finalize(const record::Ending& decided, bool reset, std::size_t
 void Connection::write_record(record::ConnectionRecord& record) {
   record.id = id();
   record.purpose = worker().purpose();
-  record.listener = worker().listener(listener_).name();
+  record.listener = site().name();
   record.protocol = requests_ == 0 ? "" : http10_ ? "http/1.0" : "http/1.1";
   record.local = local();
   record.peer = peer_;
@@ -234,7 +234,7 @@ record::ConnectionId Connection::id() const {
 }
 
 Address Connection::local() const {
-  const Address& bound = worker().listener(listener_).local();
+  const Address& bound = site().local();
   return bound.family != Address::Family::none ? bound : net::local_address(stream_.fd());
 }
 
@@ -246,7 +246,7 @@ bool Connection::retire(Cause cause) {
     begin_close(verdict, {});
     return true;
   }
-  if (active_ != nullptr) active_->want_close(verdict);
+  if (active_ != nullptr && phase_ != Phase::tunnel) active_->want_close(verdict);
   return false;
 }
 

@@ -76,11 +76,11 @@ void consider(TimerKind timer, Instant since, Nanos limit, TimerKind& best, Inst
 }  // namespace
 
 record::Evidence Connection::timer_evidence(TimerKind timer) const {
-  const Setting setting = setting_of(timer, worker().settings());
+  const Setting setting = setting_of(timer, settings());
   record::Evidence evidence;
   evidence.setting = setting.name;
   evidence.setting_value = timer == TimerKind::min_rate
-                               ? worker().settings().limits.min_rate
+                               ? settings().limits.min_rate
                                : static_cast<std::uint64_t>(setting.value.count());
   return evidence;
 }
@@ -93,7 +93,7 @@ record::Evidence Connection::note_fired(TimerKind timer) {
 }
 
 Connection::Due Connection::next_due() const {
-  const Timeouts& t = worker().settings().timeouts;
+  const Timeouts& t = settings().timeouts;
   Due due;
   if (closing_ != nullptr) {
     const Instant now = worker().loop().now();
@@ -116,8 +116,8 @@ Connection::Due Connection::next_due() const {
 }
 
 void Connection::add_busy_dues(Due& due) const {
-  const Settings& settings = worker().settings();
-  const Timeouts& t = settings.timeouts;
+  const Settings& set = settings();
+  const Timeouts& t = set.timeouts;
   const RequestTimes& times = active_->times();
   const auto add = [&due](TimerKind timer, Instant since, Nanos limit) {
     consider(timer, since, limit, due.timer, due.at);
@@ -129,9 +129,9 @@ void Connection::add_busy_dues(Due& due) const {
     add(TimerKind::lifetime, opened_, t.lifetime);
   if (active_->waits_for_body()) add(TimerKind::body_idle, times.body_waited, t.body_idle);
   if (active_->body_unread()) add(TimerKind::body_total, times.head_done, t.body_total);
-  if (settings.limits.min_rate > 0 && (phase_ == Phase::head || active_->waits_for_body()))
+  if (set.limits.min_rate > 0 && (phase_ == Phase::head || active_->waits_for_body()))
     add(TimerKind::min_rate, times.rate_since, kRateWindow);
-  if (!active_->handler_running() && !sending) return;
+  if ((!active_->handler_running() && !sending) || phase_ == Phase::tunnel) return;
   if (!active_->response_started()) add(TimerKind::handler, times.handler_started, t.handler);
   const SendWatch& watch = active_->sending();
   // Half-way the state of the acknowledgement is noted, to be compared at the end.
@@ -179,7 +179,7 @@ bool Connection::really_due(TimerKind timer) {
   switch (timer) {
     case TimerKind::min_rate: {
       const std::uint64_t wanted =
-          worker().settings().limits.min_rate * (kRateWindow / std::chrono::seconds(1));
+          settings().limits.min_rate * (kRateWindow / std::chrono::seconds(1));
       const std::uint64_t got = bytes_in_ - times.rate_bytes;
       times.rate_since = now;
       times.rate_bytes = bytes_in_;
@@ -231,7 +231,7 @@ void Connection::start_rate(RequestTimes& times) const {
 }
 
 bool Connection::past_lifetime() const {
-  const Nanos lifetime = worker().settings().timeouts.lifetime;
+  const Nanos lifetime = settings().timeouts.lifetime;
   return lifetime != Nanos{0} && worker().loop().now() >= opened_ + lifetime;
 }
 

@@ -24,6 +24,8 @@ Http1Exchange::~Http1Exchange() = default;
 
 void Http1Exchange::begin(Connection& connection) {
   connection_ = &connection;
+  site_ = &connection.site();
+  settings_ = &site_->settings();
   if (close_.has_evidence) close_evidence_ = {};
   close_ = {};
   sending_ = {};
@@ -104,6 +106,7 @@ void Http1Exchange::start_handlers() {
   for (;;) {
     if (connection_->peer_finished() && body_open()) return end_cut_request();
     run_handler();
+    if (r_.stage == Stage::tunnel) return connection_->rearm();
     if (r_.stage == Stage::handling) {  // the answer comes later
       if (connection_->peer_finished()) on_client_fin();
       return connection_->rearm();
@@ -187,6 +190,7 @@ void Http1Exchange::release() {
 /// The connection's FIN came while a request is in progress: a half-close, or the client left.
 void Http1Exchange::on_client_fin() {
   constexpr Verdict kServed{EndedBy::peer, How::fin, Phase::flush, Cause::ok_half_close_served};
+  if (r_.stage == Stage::tunnel) return tunnel_->deliver();
   if (!another_request_waits() && !body_broken()) {
     if (!close_.wanted || close_.verdict.cause == Cause::ok_completed) override_close(kServed);
     if (r_.stage == Stage::head && !answered_.empty() && !answered_.back().verdict)
@@ -195,7 +199,7 @@ void Http1Exchange::on_client_fin() {
   if (!busy() || r_.response != Response::none) return;
   fin_handling_ = true;
   if (r_.stage != Stage::handling) return;  // not started yet: the answer may come at once
-  switch (worker_.settings().client_half_close) {
+  switch (settings().client_half_close) {
     case HalfClose::tolerate:
       return;
     case HalfClose::probe:
@@ -203,7 +207,8 @@ void Http1Exchange::on_client_fin() {
       r_.probed = true;
       return say_continue();
     case HalfClose::cancel:
-      return stop_handler({EndedBy::peer, How::fin, Phase::handling, Cause::client_left_unproved});
+      return stop_handler(
+          {EndedBy::peer, How::fin, connection_->phase(), Cause::client_left_unproved});
   }
 }
 
@@ -323,6 +328,13 @@ http::Departure Http1Exchange::left() {
 void Http1Exchange::set_route(const http::RouteLabel& route) {
   r_.route = &route;
   worker_.mark_running(&route);
+}
+
+void Http1Exchange::set_queued(bool queued) {
+  if (connection_ == nullptr || r_.stage != Stage::handling || r_.response != Response::none)
+    return;
+  if (connection_->phase() == (queued ? Phase::handling : Phase::queue))
+    connection_->enter(queued ? Phase::queue : Phase::handling);
 }
 
 record::ConnectionId Http1Exchange::connection() const {

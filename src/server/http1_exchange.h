@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,12 +14,15 @@
 #include "net/loop.h"
 #include "server/answered_request.h"
 #include "server/request_progress.h"
+#include "server/tunnel.h"
 #include "server/verdict.h"
 
 namespace finack::server {
 
 class Connection;
+class Site;
 class Worker;
+struct Settings;
 
 /// The HTTP/1 request in progress on a connection: its input, its output, and what its handler
 /// sees. Leased from the worker when the first byte of a request arrives and given back when the
@@ -59,7 +63,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   bool idle() const;
   /// A request is in progress that the connection waits for.
   bool busy() const {
-    return r_.stage == Stage::queued || r_.stage == Stage::handling || r_.stage == Stage::released;
+    return r_.stage == Stage::queued || r_.stage == Stage::handling || r_.stage == Stage::tunnel ||
+           r_.stage == Stage::released;
   }
   /// The handler has let go, and release() is to come.
   bool to_release() const { return r_.stage == Stage::released || r_.stage == Stage::done; }
@@ -102,6 +107,11 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void flush_soon();
   /// The handler has not read the body to its end; unlike body_open() this costs nothing.
   bool body_unread() const { return r_.body == Body::length || r_.body == Body::chunked; }
+  /// The kernel took all that is queued of a request that is not over.
+  void on_drained() {
+    if (tunnel_) tunnel_->on_drained();
+  }
+  void note_tunnel_bytes(std::size_t n) { r_.body_bytes += n; }
   Inbox& inbox() { return inbox_; }
   Outbox& outbox() { return outbox_; }
   RequestTimes& times() { return r_.times; }
@@ -127,6 +137,9 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void finish(std::span<const http::Header> trailers) override;
   void abort(record::Cause cause, std::string_view exception) override;
   bool started() const override { return r_.response != Response::none; }
+  bool upgrade(const http::ResponseHead& head, http::TunnelObserver& observer) override;
+  void pause_reading() override;
+  void resume_reading() override;
   void sleep(Nanos d, Callback callback) override;
   void post(Callback fn) override;
   Instant now() const override;
@@ -134,6 +147,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   http::Departure left() override;
   void set_route(const http::RouteLabel& route) override;
   void set_request_id(std::string_view id) override { request_id_ = id; }
+  void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_queued(bool queued) override;
 
   void run_deferred() override;
 
@@ -142,6 +157,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   using Response = RequestProgress::Response;
   using Body = RequestProgress::Body;
   using Out = RequestProgress::Out;
+
+  static constexpr std::size_t kTriesKept = 8;
 
   class SleepTimer final : public net::Timer {
    public:
@@ -204,6 +221,10 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void end_stream();
   void finish_response();
   void misuse();
+  void cut_for(record::Cause cause);
+  http::WriteState write_tunnel(std::string_view bytes);
+  void abort_tunnel(record::Cause cause);
+  void end_tunnel(const record::Ending& ending);
   void client_left(record::Cause cause);
   void override_close(const Verdict& verdict);
   void keep_close_evidence(const record::Evidence& evidence);
@@ -223,8 +244,13 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void reset_request();
   void drop_callbacks();
 
+  /// Its connection's, also when that is gone.
+  const Settings& settings() const { return *settings_; }
+
   Worker& worker_;
   Connection* connection_ = nullptr;
+  Site* site_ = nullptr;
+  const Settings* settings_ = nullptr;
   RequestProgress r_;
   CloseWish close_;
   Inbox inbox_;
@@ -255,8 +281,11 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   mutable record::ConnectionId connection_id_;  ///< For an orphan.
   mutable Address peer_;                        ///< For an orphan.
   mutable Address local_;                       ///< Asked for rarely, found once.
+  std::unique_ptr<Tunnel> tunnel_;
   std::string request_id_;
   std::string exception_;
+  /// As many as a record keeps; made with the first request that has any.
+  std::unique_ptr<std::array<record::UpstreamTry, kTriesKept>> tries_;
   Callback body_ready_, write_ready_, sleep_done_;
   SleepTimer sleep_timer_{*this};
   std::optional<std::stop_source> stop_;

@@ -36,6 +36,7 @@ void Http1Exchange::on_input() {
     if (connection_ != nullptr && !close_.discard) connection_->rearm();
     return;
   }
+  if (r_.stage == Stage::tunnel) return tunnel_->deliver();
   connection_->update_reading();
   if (!r_.waits_for_body) return;
   r_.waits_for_body = false;
@@ -59,7 +60,7 @@ bool Http1Exchange::try_head() {
     r_.times.head_started = worker_.loop().now();
     connection_->start_rate(r_.times);
   }
-  const auto state = parser_.parse(inbox_.front(), head_limits(worker_.settings().limits), head_);
+  const auto state = parser_.parse(inbox_.front(), head_limits(settings().limits), head_);
   if (state == http::HeadParser::State::done) {
     begin_request();
     return !close_.discard;
@@ -110,7 +111,7 @@ void Http1Exchange::frame_body() {
   }
   r_.body = head_.content_length == 0 ? Body::complete : Body::length;
   r_.body_left = head_.content_length;
-  if (r_.body_left <= worker_.settings().limits.body_bytes) return;
+  if (r_.body_left <= settings().limits.body_bytes) return;
   connection_->enter(Phase::head);
   refuse(http::Reject::body_too_large);
 }
@@ -160,7 +161,7 @@ bool Http1Exchange::body_missing() const {
 /// A copy of the chunk decoder walks over the bytes that nobody has read yet.
 Http1Exchange::Ahead Http1Exchange::look_ahead() const {
   http::ChunkedDecoder decoder = decoder_;
-  const http::ChunkLimits limits = chunk_limits(worker_.settings().limits);
+  const http::ChunkLimits limits = chunk_limits(settings().limits);
   std::size_t skip = r_.returned;
   Ahead ahead{.open = true};
   inbox_.for_each_piece([&](std::string_view piece) {
@@ -257,7 +258,7 @@ http::BodyRead Http1Exchange::read_length() {
 http::BodyRead Http1Exchange::read_chunked() {
   using Kind = http::BodyRead::Kind;
   using Step = http::ChunkedDecoder::Step::Kind;
-  const http::ChunkLimits limits = chunk_limits(worker_.settings().limits);
+  const http::ChunkLimits limits = chunk_limits(settings().limits);
   for (;;) {
     const std::string_view front = inbox_.front();
     if (front.empty()) return {Kind::wait, {}};
@@ -273,7 +274,7 @@ http::BodyRead Http1Exchange::read_chunked() {
       case Step::data:
         r_.body_bytes += step.data.size();
         r_.returned = step.consumed;
-        if (r_.body_bytes <= worker_.settings().limits.body_bytes) return {Kind::chunk, step.data};
+        if (r_.body_bytes <= settings().limits.body_bytes) return {Kind::chunk, step.data};
         r_.body = Body::cut;
         refuse(http::Reject::body_too_large);
         return {Kind::cut, {}};

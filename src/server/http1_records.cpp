@@ -49,11 +49,24 @@ void Http1Exchange::describe(AnsweredRequest& request) {
   request.method = head_.method_name;
   request.target = head_.target;
   request.route = r_.route;
-  if (r_.has_evidence || !exception_.empty() || !request_id_.empty()) {
+  if (r_.has_evidence || !exception_.empty() || !request_id_.empty() || r_.tries > 0) {
     request.details = std::make_unique<AnsweredRequest::Details>(
         r_.has_evidence ? evidence_ : record::Evidence{}, std::exchange(exception_, {}),
         std::exchange(request_id_, {}));
+    if (r_.tries > 0) request.details->upstream.assign(tries_->begin(), tries_->begin() + r_.tries);
   }
+}
+
+void Http1Exchange::set_upstream(std::span<const record::UpstreamTry> tries) {
+  tries = tries.last(std::min(tries.size(), kTriesKept));
+  if (r_.stage == Stage::detached) {  // its record may be waiting for the kernel already
+    if (answered_.empty() || answered_.back().number != number_) return;
+    answered_.back().with_details().upstream.assign(tries.begin(), tries.end());
+    return;
+  }
+  if (!tries_) tries_ = std::make_unique<std::array<record::UpstreamTry, kTriesKept>>();
+  std::ranges::copy(tries, tries_->begin());
+  r_.tries = static_cast<std::uint8_t>(tries.size());
 }
 
 /// Puts the answered request behind the others, to make room for the next.
@@ -175,6 +188,7 @@ void Http1Exchange::settle_wanted(AnsweredRequest& request, const record::Ending
   if (request.details) {
     record.exception = request.details->exception;
     record.request_id = request.details->request_id;
+    record.upstream = request.details->upstream;
   }
   record.status = request.status;
   record.started = worker_.wall(request.started);
@@ -202,8 +216,10 @@ record::Ending Http1Exchange::own_ending(const record::Ending& ending,
   const std::uint64_t queued = outbox_.queued();
   const std::uint64_t from = std::max(acked_to, r_.response_begin);
   own.undelivered_bytes = queued - std::min(queued, from);
-  own.delivered = begun ? (acked_to > r_.response_begin ? Delivered::partial : Delivered::none)
-                        : (response_owed() ? Delivered::none : Delivered::nothing_owed);
+  const bool whole = r_.stage == Stage::tunnel && own.undelivered_bytes == 0;
+  own.delivered = whole   ? Delivered::all
+                  : begun ? (acked_to > r_.response_begin ? Delivered::partial : Delivered::none)
+                          : (response_owed() ? Delivered::none : Delivered::nothing_owed);
   return own;
 }
 
@@ -217,6 +233,7 @@ void Http1Exchange::leave(const record::Ending& ending, std::uint64_t unacked) {
   for (AnsweredRequest& request : answered_) settle_left(request, acked_to, run);
   worker_.ledger().finish_completed(run);
   answered_.clear();
+  if (tunnel_) end_tunnel(ending);
   if (entry_) {
     left_ = own_ending(ending, acked_to);
     if (!handler_running()) {

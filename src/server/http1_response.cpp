@@ -1,6 +1,7 @@
 // The response's side of an exchange: heads, framing, writing, and how it closes.
 #include <cstring>
 
+#include "http/cause_status.h"
 #include "http/encoder.h"
 #include "server/connection.h"
 #include "server/http1_exchange.h"
@@ -42,7 +43,7 @@ void Http1Exchange::override_close(const Verdict& verdict) {
 /// Does the connection end after this response, and for which cause? Ours before the client's wish.
 void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
   if (close_.wanted) return;
-  const std::uint32_t most = worker_.settings().limits.requests_per_connection;
+  const std::uint32_t most = settings().limits.requests_per_connection;
   const auto local = [this](Cause cause) {
     override_close({EndedBy::local, How::fin, Phase::flush, cause});
   };
@@ -84,13 +85,13 @@ void Http1Exchange::keep_close_evidence(const record::Evidence& evidence) {
 }
 
 bool Http1Exchange::writer_may_go_on() const {
-  return outbox_.bytes() <= worker_.settings().limits.write_buffer_bytes / 2;
+  return outbox_.bytes() <= settings().limits.write_buffer_bytes / 2;
 }
 
 /// Writes the head where the outbox has room for it and for `more` bytes.
 Http1Exchange::Room Http1Exchange::put_head(const ResponseHead& head, std::uint64_t length,
                                             std::size_t more) {
-  const http::UsualHead& usual = worker_.usual_head();
+  const http::UsualHead& usual = worker_.usual_head(*site_);
   if (r_.out != Out::length || close_.wanted || head_.minor == 0 || !usual.fits(head)) [[unlikely]]
     return put_other_head(head, length, more);
   char* out = outbox_.reserve(http::UsualHead::kSizeBound + head.content_type.size() + more);
@@ -108,11 +109,11 @@ Http1Exchange::Room Http1Exchange::put_other_head(const ResponseHead& head, std:
   context.has_length = r_.out == Out::length;
   context.length = length;
   if (!close_.wanted) {
-    const std::uint32_t most = worker_.settings().limits.requests_per_connection;
-    context.keep_alive = worker_.keep_alive(most == 0 ? 0 : most - number_);
+    const std::uint32_t most = settings().limits.requests_per_connection;
+    context.keep_alive = site_->keep_alive(most == 0 ? 0 : most - number_);
   }
   context.date = worker_.date();
-  context.server = worker_.settings().server_header;
+  context.server = settings().server_header;
   char* out = outbox_.reserve(http::head_size_bound(head, context) + more);
   return {out, http::encode_head(head, context, out)};
 }
@@ -128,9 +129,10 @@ bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::ui
            : has_length       ? Out::length
            : head_.minor == 0 ? Out::until_close
                               : Out::chunked;
-  decide_close(head, whole);
+  // Before what this answer means for a body that is still coming: its cause decided first.
   if (head.cause != Cause::unknown && head.status >= 400 && !r_.verdict)
-    r_.verdict = Verdict{EndedBy::local, How::reply, connection_->phase(), head.cause};
+    r_.verdict = reply_for(head.cause, connection_->phase());
+  decide_close(head, whole);
   if (!head.exception.empty()) exception_ = head.exception.substr(0, 256);
 
   const Room room = put_head(head, promised, body.size());
@@ -192,7 +194,7 @@ bool Http1Exchange::start(const ResponseHead& head) {
 }
 
 WriteState Http1Exchange::write(std::string_view bytes) {
-  if (gone() || r_.response != Response::started) return WriteState::gone;
+  if (gone() || r_.response != Response::started) return write_tunnel(bytes);
   if (bytes.empty() || r_.out == Out::no_body) return WriteState::ready;
   flush_ = true;
   schedule();
@@ -213,8 +215,8 @@ WriteState Http1Exchange::write(std::string_view bytes) {
     outbox_.append(bytes);
   }
   r_.times.response_owed = worker_.loop().now();
-  return outbox_.bytes() > worker_.settings().limits.write_buffer_bytes ? WriteState::wait
-                                                                        : WriteState::ready;
+  return outbox_.bytes() > settings().limits.write_buffer_bytes ? WriteState::wait
+                                                                : WriteState::ready;
 }
 
 void Http1Exchange::on_write_ready(Callback callback) {
@@ -225,6 +227,10 @@ void Http1Exchange::on_write_ready(Callback callback) {
 void Http1Exchange::finish(std::span<const Header> trailers) {
   if (to_release()) return;
   if (!gone() && r_.response == Response::none) return abort(Cause::app_no_reply, {});
+  if (r_.stage == Stage::tunnel) {
+    if (tunnel_) tunnel_->finish();
+    return;
+  }
   if (gone() || r_.response != Response::started) return let_go();
   if (r_.out == Out::length && r_.response_left > 0) {
     cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
@@ -266,6 +272,7 @@ void Http1Exchange::inform(int status, std::span<const Header> headers) {
 void Http1Exchange::abort(Cause cause, std::string_view exception) {
   if (to_release()) return;
   exception_ = exception.substr(0, 256);
+  if (r_.stage == Stage::tunnel) return abort_tunnel(cause);
   if (!gone() && departure_.cause == Cause::client_left_unproved && r_.response == Response::none) {
     // By setting the FIN cancelled the request: the 503 asks the client whether it is still there.
     const Verdict cancelled{EndedBy::local, How::reply, Phase::handling,
@@ -275,13 +282,10 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
   }
   if (gone()) return let_go();
   if (record::info(cause).family == record::CauseFamily::client) return client_left(cause);
-  const bool late = cause == Cause::timeout_handler;
-  const bool failed = cause == Cause::app_failed || cause == Cause::app_no_reply;
-  const int status = failed ? 500 : late || cause == Cause::policy_overload_shed ? 503 : 0;
+  const int status = http::status_of(cause);
   if (r_.response == Response::none && status != 0) {
-    r_.verdict =
-        Verdict{EndedBy::local, late ? How::timeout : How::reply, connection_->phase(), cause};
-    if (late) {
+    r_.verdict = reply_for(cause, connection_->phase());
+    if (cause == Cause::timeout_handler) {
       evidence_ = connection_->timer_evidence(record::TimerKind::handler);
       r_.has_evidence = true;
     }
@@ -289,11 +293,7 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
     return;
   }
   if (r_.response == Response::started) {
-    // The client must see that something is missing: no last chunk, fewer bytes than promised.
-    const How how = r_.out == Out::until_close ? How::rst : How::fin;
-    r_.verdict = Verdict{EndedBy::local, how, Phase::response, cause};
-    cut({EndedBy::local, how, Phase::response,
-         cause == Cause::app_abort ? cause : Cause::app_body_short});
+    cut_for(cause);
     return let_go();
   }
   // app.abort: a reset on purpose, behind what earlier requests are owed.
@@ -302,6 +302,20 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
   override_close(*r_.verdict);
   close_.must_reset = true;
   let_go();
+}
+
+/// The client must see that something is missing: no last chunk, fewer bytes than promised.
+void Http1Exchange::cut_for(Cause cause) {
+  const How how = r_.out == Out::until_close ? How::rst : How::fin;
+  r_.verdict = Verdict{EndedBy::local, how, Phase::response, cause};
+  Verdict close = *r_.verdict;
+  if (http::of_other_leg(cause)) {
+    close.cause = Cause::policy_other_leg;
+    close.severity = record::info(cause).severity;
+  } else if (cause != Cause::app_abort) {
+    close.cause = Cause::app_body_short;
+  }
+  cut(close);
 }
 
 /// The handler asked the kernel and learned of the client's reset before the loop did.

@@ -14,6 +14,7 @@ enum class Stage : std::uint8_t {
   head,      ///< No request yet: a head is awaited or being read.
   queued,    ///< The head was read; the handler starts when the wake-up is fully known.
   handling,  ///< The handler has it.
+  tunnel,    ///< The handler has upgraded it.
   detached,  ///< Answered without the handler, which has not let go yet.
   released,  ///< The handler let go; its exchange is to be wound up.
   done,      ///< As released, of a request that had been answered without the handler.
@@ -60,6 +61,7 @@ struct RequestProgress {
   const http::RouteLabel* route = nullptr;
   std::optional<Verdict> verdict;  ///< Once decided; nothing: ok.completed.
   std::uint16_t status = 0;
+  std::uint8_t tries = 0;  ///< At upstreams, of those that the exchange keeps.
   Stage stage = Stage::head;
   Response response = Response::none;
   Body body = Body::none;

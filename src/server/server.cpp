@@ -9,11 +9,25 @@
 #include "http/encoder.h"
 
 namespace finack::server {
+namespace {
 
-Server::Server(Options options)
-    : options_(std::move(options)),
-      admission_(options_.settings.limits.connections,
-                 options_.settings.limits.connections_per_address) {}
+constexpr std::size_t kMostListeners = 255;
+
+net::ListenerOptions socket_options(const Settings& settings) {
+  net::ListenerOptions options;
+  options.backlog = settings.backlog;
+  options.tcp_keepalive_s = static_cast<std::uint32_t>(
+      std::chrono::ceil<std::chrono::seconds>(settings.tcp_keepalive).count());
+  options.tcp_user_timeout_ms =
+      static_cast<std::uint32_t>(std::chrono::ceil<Millis>(settings.tcp_user_timeout).count());
+  return options;
+}
+
+}  // namespace
+
+Server::Server(Options options) : options_(std::move(options)) {
+  options_.workers = std::max(options_.workers, 1U);
+}
 
 Server::~Server() {
   if (threads_.empty()) return;
@@ -22,59 +36,92 @@ Server::~Server() {
 }
 
 Expected<std::unique_ptr<Server>> Server::create(Options options, http::Handler& handler) {
+  return make(std::move(options), &handler, nullptr);
+}
+
+Expected<std::unique_ptr<Server>> Server::create(Options options, const MakeHandler& make_handler) {
+  return make(std::move(options), nullptr, &make_handler);
+}
+
+Expected<std::unique_ptr<Server>> Server::make(Options options, http::Handler* handler,
+                                               const MakeHandler* make_handler) {
   auto server = std::unique_ptr<Server>(new Server(std::move(options)));
-  Options& o = server->options_;
-  o.workers = std::max(o.workers, 1U);
-  const http::Header name{"Server", o.settings.server_header};
-  if (!http::valid(std::span(&name, 1))) {
+  if (auto bound = server->bind_all(); !bound) return std::unexpected(std::move(bound.error()));
+  for (std::uint32_t w = 0; w < server->options_.workers; ++w) {
+    if (auto added = server->add_worker(w, handler, make_handler); !added)
+      return std::unexpected(std::move(added.error()));
+  }
+  server->backend_ = server->workers_.front()->loop().backend();
+  server->backend_reason_ = server->workers_.front()->loop().backend_reason();
+  return server;
+}
+
+Expected<void> Server::bind_all() {
+  const std::size_t count = options_.listen.size() + options_.listeners.size();
+  if (count > kMostListeners)
+    return std::unexpected(Error{.what = "listen: at most 255 addresses", .side = Side::user});
+  places_.reserve(count);
+  const auto limits_of = [this](const Settings& settings) -> Admission& {
+    return admissions_.emplace_back(budget_, settings.limits.connections,
+                                    settings.limits.connections_per_address);
+  };
+  if (!options_.listen.empty()) {
+    Admission& together = limits_of(options_.settings);
+    for (const std::string& spec : options_.listen)
+      if (auto bound = bind(spec, {}, options_.settings, together); !bound) return bound;
+  }
+  for (const ListenerOptions& listener : options_.listeners) {
+    auto bound =
+        bind(listener.spec, listener.name, listener.settings, limits_of(listener.settings));
+    if (!bound) return bound;
+  }
+  return {};
+}
+
+Expected<void> Server::bind(const std::string& spec, std::string_view name,
+                            const Settings& settings, Admission& admission) {
+  const http::Header header{"Server", settings.server_header};
+  if (!http::valid(std::span(&header, 1))) {
     return std::unexpected(Error{
         .what = "server-header: the value has characters that no header may have; use visible "
                 "ASCII and spaces",
         .side = Side::user});
   }
-  net::ListenerOptions listener;
-  listener.backlog = o.settings.backlog;
-  listener.tcp_keepalive_s = static_cast<std::uint32_t>(
-      std::chrono::ceil<std::chrono::seconds>(o.settings.tcp_keepalive).count());
-  listener.tcp_user_timeout_ms =
-      static_cast<std::uint32_t>(std::chrono::ceil<Millis>(o.settings.tcp_user_timeout).count());
-  constexpr std::size_t kMostListeners = 255;
-  if (o.listen.size() > kMostListeners) {
-    return std::unexpected(Error{.what = "listen: at most 255 addresses", .side = Side::user});
+  auto bound = net::ListenSockets::bind(spec, options_.workers, socket_options(settings));
+  if (!bound) return std::unexpected(std::move(bound.error()));
+  places_.push_back({std::move(*bound), &settings, &admission, name});
+  return {};
+}
+
+Expected<void> Server::add_worker(std::uint32_t number, http::Handler* handler,
+                                  const MakeHandler* make_handler) {
+  const Options& o = options_;
+  rings_.push_back(std::make_unique<record::Ring>(
+      record::Ring::Options{.bytes = o.ring_bytes, .overflow = o.overflow}));
+  Worker::Options worker;
+  worker.index = o.first_index + number;
+  worker.boot = o.boot;
+  worker.purpose = o.purpose;
+  worker.handler = handler;
+  worker.make_handler = make_handler;
+  worker.on_open = o.on_open ? &o.on_open : nullptr;
+  worker.ledger.worker = worker.index;
+  worker.ledger.purpose = o.purpose;
+  worker.ledger.recording = o.recording;
+  worker.ledger.requests = o.record_requests;
+  worker.ledger.sample = o.record_sample;
+  worker.ledger.ring = rings_.back().get();
+  worker.ledger.clock = &system_clock();
+  worker.loop.backend = o.backend;
+  auto made = Worker::create(worker);
+  if (!made) return std::unexpected(std::move(made.error()));
+  for (Place& place : places_) {
+    (*made)->add_listener(
+        place.sockets, number,
+        {.settings = *place.settings, .admission = *place.admission, .name = place.name});
   }
-  server->sockets_.reserve(o.listen.size());
-  for (const std::string& spec : o.listen) {
-    auto bound = net::ListenSockets::bind(spec, o.workers, listener);
-    if (!bound) return std::unexpected(std::move(bound.error()));
-    server->sockets_.push_back(std::move(*bound));
-  }
-  for (std::uint32_t w = 0; w < o.workers; ++w) {
-    server->rings_.push_back(std::make_unique<record::Ring>(
-        record::Ring::Options{.bytes = o.ring_bytes, .overflow = o.overflow}));
-    Worker::Options worker;
-    worker.index = o.first_index + w;
-    worker.boot = o.boot;
-    worker.purpose = o.purpose;
-    worker.settings = &o.settings;
-    worker.handler = &handler;
-    worker.on_open = o.on_open ? &o.on_open : nullptr;
-    worker.admission = &server->admission_;
-    worker.ledger.worker = worker.index;
-    worker.ledger.purpose = o.purpose;
-    worker.ledger.recording = o.recording;
-    worker.ledger.requests = o.record_requests;
-    worker.ledger.sample = o.record_sample;
-    worker.ledger.ring = server->rings_.back().get();
-    worker.ledger.clock = &system_clock();
-    worker.loop.backend = o.backend;
-    auto made = Worker::create(worker);
-    if (!made) return std::unexpected(std::move(made.error()));
-    for (net::ListenSockets& sockets : server->sockets_) (*made)->add_listener(sockets, w);
-    server->workers_.push_back(std::move(*made));
-  }
-  server->backend_ = server->workers_.front()->loop().backend();
-  server->backend_reason_ = server->workers_.front()->loop().backend_reason();
-  return server;
+  workers_.push_back(std::move(*made));
+  return {};
 }
 
 void Server::start() {
@@ -109,7 +156,7 @@ std::uint64_t Server::join() {
     if (thread.joinable()) thread.join();
   threads_.clear();
   if (watchdog_) watchdog_->stop();
-  for (net::ListenSockets& sockets : sockets_) sockets.unlink_path();
+  for (Place& place : places_) place.sockets.unlink_path();
   std::uint64_t cut = 0;
   for (const auto& worker : workers_) cut += worker->cut_connections();
   return cut;
@@ -137,8 +184,8 @@ std::vector<const record::Counters*> Server::counters() const {
 
 std::vector<std::string> Server::addresses() const {
   std::vector<std::string> names;
-  names.reserve(sockets_.size());
-  for (const net::ListenSockets& sockets : sockets_) names.push_back(sockets.name());
+  names.reserve(places_.size());
+  for (const Place& place : places_) names.push_back(place.sockets.name());
   return names;
 }
 

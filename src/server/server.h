@@ -1,5 +1,5 @@
 #pragma once
-#include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,16 +11,28 @@
 #include "server/admission.h"
 #include "server/watchdog.h"
 #include "server/worker.h"
+#include "server/worker_handler.h"
 
 namespace finack::server {
 
-/// A set of workers that serve the same listeners with one handler. start() makes their threads;
+/// One address where a server listens, and how it treats who connects there.
+struct ListenerOptions {
+  std::string spec;  ///< As net::ListenSockets takes it.
+  std::string name;  ///< In records; "": the address as bound.
+  Settings settings;
+};
+
+/// A set of workers that serve the same listeners with one handler, or with one each. start() makes
+/// their threads;
 /// drain() and force() may be called from any thread; join() waits for the end.
 class Server {
  public:
   struct Options {
-    Settings settings;
-    std::vector<std::string> listen;
+    Settings settings;                ///< Of all addresses of `listen` together.
+    std::vector<std::string> listen;  ///< Addresses, in the form of net::ListenSockets.
+    /// Further addresses with settings of their own: each has its limits for itself, and
+    /// `loop_blocked` is not theirs to set.
+    std::vector<ListenerOptions> listeners;
     std::uint32_t workers = 1;
     std::uint32_t first_index = 0;  ///< Worker numbers start here, so that ids stay unique.
     std::uint32_t boot = 0;         ///< One number a process run.
@@ -39,6 +51,8 @@ class Server {
 
   /// Binds every address; nothing is served before start(). `handler` outlives the server.
   static Expected<std::unique_ptr<Server>> create(Options options, http::Handler& handler);
+  /// With a handler for each worker, made here; the server destroys them.
+  static Expected<std::unique_ptr<Server>> create(Options options, const MakeHandler& make_handler);
   ~Server();
 
   /// Rings of the workers, for the drainer that reads them; stable after create().
@@ -52,7 +66,7 @@ class Server {
 
   /// Before start(): how many sockets of clients there may be at a time; what is beyond is shed
   /// (resource.descriptors). 0, the default: as many as the system allows.
-  void limit_sockets(std::uint32_t sockets) { admission_.limit_sockets(sockets); }
+  void limit_sockets(std::uint32_t sockets) { budget_.limit(sockets); }
   void start();
   /// Stops accepting without resetting a backlog, retires idle connections, lets requests finish.
   void drain();
@@ -66,11 +80,27 @@ class Server {
   std::size_t stuck_handlers() const;
 
  private:
+  /// One listener: its sockets, and what they are served by.
+  struct Place {
+    net::ListenSockets sockets;
+    const Settings* settings;
+    Admission* admission;
+    std::string_view name;
+  };
+
   explicit Server(Options options);
+  static Expected<std::unique_ptr<Server>> make(Options options, http::Handler* handler,
+                                                const MakeHandler* make_handler);
+  Expected<void> bind_all();
+  Expected<void> bind(const std::string& spec, std::string_view name, const Settings& settings,
+                      Admission& admission);
+  Expected<void> add_worker(std::uint32_t number, http::Handler* handler,
+                            const MakeHandler* make_handler);
 
   Options options_;
-  Admission admission_;
-  std::vector<net::ListenSockets> sockets_;
+  SocketBudget budget_;
+  std::deque<Admission> admissions_;
+  std::vector<Place> places_;
   std::vector<std::unique_ptr<record::Ring>> rings_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -98,8 +98,11 @@ constexpr auto kRules = std::to_array<Rule>({
     {bit(EndKind::fin), bit(Phase::idle), 0, 0, EndedBy::peer, How::fin, Cause::ok_peer_closed_idle,
      At::here},
 
+    {kReset, bit(Phase::tunnel), 0, 0, EndedBy::peer, How::rst, Cause::client_left_tunnel,
+     At::here},
+
     // A FIN while we serve may be a half-close: it decides nothing yet.
-    nothing(bit(EndKind::fin), kServing, 0, 0),
+    nothing(bit(EndKind::fin), kServing | bit(Phase::tunnel), 0, 0),
     {kOver, kAny, 0, 0, EndedBy::network, How::rst, Cause::unknown, At::here},
 });
 
@@ -131,7 +134,7 @@ void apply(const Verdict& verdict, record::Ending& ending) {
   ending.how = verdict.how;
   ending.phase = verdict.phase;
   ending.cause = verdict.cause;
-  ending.severity = record::info(verdict.cause).severity;
+  ending.severity = verdict.severity.value_or(record::info(verdict.cause).severity);
 }
 
 std::optional<Verdict> judge(EndKind end, Phase phase, Facts facts) {
@@ -143,6 +146,14 @@ std::optional<Verdict> judge(EndKind end, Phase phase, Facts facts) {
     return Verdict{rule.ended_by, rule.how, at, rule.cause};
   }
   return std::nullopt;
+}
+
+Verdict reply_for(Cause cause, Phase phase) {
+  const record::CauseInfo& row = record::info(cause);
+  // Also where no place was waited for, because none could come.
+  if (row.server_phases == record::PhaseSet{Phase::queue}) phase = Phase::queue;
+  const bool wait = row.family == record::CauseFamily::timeout;
+  return {EndedBy::local, wait ? How::timeout : How::reply, phase, cause};
 }
 
 Verdict judge(TimerKind timer, Phase phase, bool gone) {

@@ -28,6 +28,7 @@ struct Verdict {
   record::How how;
   record::Phase phase;
   record::Cause cause;
+  std::optional<record::Severity> severity = {};  ///< Where it is not the cause's own.
 };
 
 /// Writes the verdict into `ending`, with the severity that belongs to its cause; the rest stays.
@@ -37,6 +38,10 @@ void apply(const Verdict& verdict, record::Ending& ending);
 /// nullopt: it decides nothing (a half-close to look into, an agreed close, or evidence for an
 /// earlier verdict).
 std::optional<Verdict> judge(EndKind end, record::Phase phase, Facts facts);
+
+/// The verdict on a request that we answer with an error of our own for `cause`, while its
+/// connection is in `phase`.
+Verdict reply_for(record::Cause cause, record::Phase phase);
 
 /// The verdict of a timer that fired; `gone` when the kernel shows that nothing is acknowledged any
 /// more, so that the peer and not its slowness is the cause.

@@ -1,6 +1,6 @@
 #include "server/worker.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "http/encoder.h"
 #include "net/address.h"
@@ -47,7 +47,7 @@ class Worker::Port final : public net::AcceptObserver {
   }
   void on_accept_shed(int error, const Address& peer) override {
     worker_.ledger_.counters().accepts.shed.add();
-    worker_.evict_one();  // room for the next one
+    worker_.evict_one(nullptr);  // room for the next one
     worker_.refused(index_, peer, judge_shed(error), {.error = error});
   }
   void on_drained() override {
@@ -70,15 +70,10 @@ class Worker::DrainTimer final : public net::Timer {
  private:
   void again() { worker_.loop_->timers().arm(*this, worker_.loop_->now() + kDrainTick); }
   void on_timer() override {
-    const Nanos limit = worker_.settings_.timeouts.drain;
-    const Instant now = worker_.loop_->now();
     if (worker_.forced_) {
       worker_.cut_all(Cause::operator_shutdown_forced);
-    } else if (limit != Nanos{0} && now >= since_ + limit) {
-      if (worker_.connections_.live() > 0)
-        worker_.ledger_.counters().timer_fired(record::TimerKind::drain);
-      worker_.cut_all(Cause::timeout_drain);
     } else {
+      worker_.cut_late(since_);
       worker_.retire_idle();
     }
     worker_.stop_when_empty();
@@ -91,23 +86,22 @@ class Worker::DrainTimer final : public net::Timer {
 Expected<std::unique_ptr<Worker>> Worker::create(const Options& options) {
   auto loop = net::Loop::create(options.loop);
   if (!loop) return std::unexpected(std::move(loop.error()));
-  return std::unique_ptr<Worker>(new Worker(options, std::move(*loop)));
+  auto worker = std::unique_ptr<Worker>(new Worker(options, std::move(*loop)));
+  if (options.make_handler == nullptr) return worker;
+  if (auto made = worker->make_own_handler(*options.make_handler); !made)
+    return std::unexpected(std::move(made.error()));
+  return worker;
 }
 
 Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
     : ids_{.boot = options.boot, .worker = options.index},
       purpose_(options.purpose),
-      settings_(*options.settings),
-      handler_(*options.handler),
-      admission_(*options.admission),
+      handler_(options.handler),
       on_open_(options.on_open),
       loop_(std::move(loop)),
       ledger_(options.ledger) {
   loop_->set_owner(this);
   wall_offset_ = loop_->clock().wall().time_since_epoch() - loop_->clock().now().time_since_epoch();
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.timeouts.idle);
-  if (settings_.keep_alive_header && seconds.count() > 0)
-    keep_alive_ = fmt::format("timeout={}", seconds.count());
   loop_->on_turn_end([this](Nanos busy) {
     ledger_.counters().loop_delay.add(busy);
     ledger_.publish();
@@ -117,9 +111,23 @@ Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
 
 Worker::~Worker() = default;
 
-void Worker::add_listener(net::ListenSockets& sockets, std::uint32_t share) {
+Expected<void> Worker::make_own_handler(const MakeHandler& make) {
+  auto made = make({.loop = loop_.get(),
+                    .ledger = &ledger_,
+                    .ids = &ids_,
+                    .worker = index(),
+                    .wall_offset = wall_offset_,
+                    // A turn's end looks for itself; posted, so that there is one.
+                    .emptied = [this] { loop_->post([this] { stop_when_empty(); }); }});
+  if (!made) return std::unexpected(std::move(made.error()));
+  own_handler_ = std::move(*made);
+  handler_ = own_handler_.get();
+  return {};
+}
+
+void Worker::add_listener(net::ListenSockets& sockets, std::uint32_t share, const Terms& terms) {
   const auto index = static_cast<std::uint8_t>(ports_.size());
-  sockets_.push_back(&sockets);
+  sites_.push_back(std::make_unique<Site>(sockets, terms.name, terms.settings, terms.admission));
   ports_.push_back(std::make_unique<Port>(*this, index));
   ports_.back()->listen(sockets, share);
   ++ports_open_;
@@ -139,24 +147,25 @@ void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
     net::discard_received(fd.get());  // unread bytes would turn our FIN into a RST
     refused(listener, peer, {EndedBy::local, How::fin, Phase::accept, cause}, evidence);
   };
-  Admission::Answer answer = admission_.admit(peer);
+  Admission& admission = sites_[listener]->admission();
+  const Limits& limits = sites_[listener]->settings().limits;
+  Admission::Answer answer = admission.admit(peer);
   // The evicted connection gives up its place now, though its close takes a while.
-  if (answer == Admission::Answer::full && evict_one()) answer = admission_.admit(peer);
+  if (answer == Admission::Answer::full && evict_one(&admission)) answer = admission.admit(peer);
   switch (answer) {
     case Admission::Answer::admitted:
       break;
     case Admission::Answer::address_full:
       return turn_away(Cause::policy_connection_limited,
                        {.setting = "max-connections-per-address",
-                        .setting_value = settings_.limits.connections_per_address});
+                        .setting_value = limits.connections_per_address});
     case Admission::Answer::no_descriptor:
       // Room for the next one, unless some is on its way: a flood evicts no more than it can use.
-      if (!admission_.evicted_closing()) evict_one();
+      if (!admission.evicted_closing()) evict_one(nullptr);
       return turn_away(Cause::resource_descriptors, {});
     case Admission::Answer::full:
-      return turn_away(
-          Cause::policy_connection_limited,
-          {.setting = "max-connections", .setting_value = settings_.limits.connections});
+      return turn_away(Cause::policy_connection_limited,
+                       {.setting = "max-connections", .setting_value = limits.connections});
   }
   ledger_.counters().accepts.accepted.add();
   Connection* connection =
@@ -172,8 +181,8 @@ void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& 
   record::ConnectionRecord record;
   record.id = ids_.next();
   record.purpose = purpose_;
-  record.listener = sockets_[listener]->name();
-  record.local = sockets_[listener]->local();
+  record.listener = sites_[listener]->name();
+  record.local = sites_[listener]->local();
   record.peer = peer;
   record.opened = record.ended = wall(loop_->now());
   apply(verdict, record.ending);
@@ -183,15 +192,16 @@ void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& 
 }
 
 /// A slot is needed: of the connections looked at, the one that has been idle longest goes.
-bool Worker::evict_one() {
+bool Worker::evict_one(const Admission* of) {
   Connection* oldest = nullptr;
   connections_.scan(kEvictionLooks, [&](Connection& connection) {
     if (connection.phase() != Phase::idle || connection.closing()) return;
+    if (of != nullptr && of != &connection.site().admission()) return;
     if (oldest == nullptr || connection.phase_since() < oldest->phase_since()) oldest = &connection;
   });
   if (oldest == nullptr) return false;
   if (!oldest->retire(Cause::policy_idle_evicted)) return false;
-  admission_.evict(oldest->peer());
+  oldest->site().admission().evict(oldest->peer());
   oldest->give_up_place();
   return true;
 }
@@ -202,10 +212,11 @@ void Worker::park(const Connection* connection, Outbox&& outbox) {
 
 void Worker::gone(Connection* connection) {
   if (!parked_.empty()) parked_.erase(connection);
+  Admission& admission = connection->site().admission();
   if (connection->has_place()) {
-    admission_.leave(connection->peer());
+    admission.leave(connection->peer());
   } else {
-    admission_.evicted_closed();
+    admission.evicted_closed();
   }
   connections_.destroy(connection);
 }
@@ -239,14 +250,7 @@ void Worker::renew_date() {
   const auto second = std::chrono::floor<std::chrono::seconds>(since_epoch);
   http::format_date(second.count(), date_);
   date_until_ = now + (second + std::chrono::seconds(1) - since_epoch);
-  if (settings_.limits.requests_per_connection == 0)  // else Keep-Alive counts them
-    usual_head_.assign({date_, 29}, settings_.server_header, keep_alive_);
-}
-
-std::string_view Worker::keep_alive_with(std::uint32_t left) {
-  keep_alive_scratch_.clear();
-  fmt::format_to(std::back_inserter(keep_alive_scratch_), "{}, max={}", keep_alive_, left);
-  return keep_alive_scratch_;
+  for (const auto& site : sites_) site->set_date({date_, 29});
 }
 
 void Worker::note_blocked(const http::RouteLabel& route, Instant since) {
@@ -280,6 +284,7 @@ void Worker::begin_drain() {
   for (const auto& port : ports_) port->drain();
   drain_timer_ = std::make_unique<DrainTimer>(*this);
   retire_idle();
+  if (own_handler_) own_handler_->close(Cause::operator_shutdown);
 }
 
 /// Idle connections close at once; a fresh one gets a moment, because its request may be on the
@@ -293,9 +298,43 @@ void Worker::retire_idle() {
 }
 
 void Worker::cut_all(Cause cause) {
+  connections_.for_each([&](Connection& connection) { count_cut(connection, cause); });
+  cut_own(cause);
+}
+
+/// Behind the clients, so that what ends for them ends for their cause.
+void Worker::cut_own(Cause cause) {
+  if (!own_handler_) return;
+  if (own_cut_ == Instant{}) own_cut_ = loop_->now();
+  own_handler_->cut(cause);
+}
+
+void Worker::count_cut(Connection& connection, Cause cause) {
+  if (connection.cut(cause)) cut_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Worker::cut_late(Instant since) {
+  const Instant now = loop_->now();
+  const auto late = [&](Nanos limit) { return limit != Nanos{0} && now >= since + limit; };
+  bool any = false;
   connections_.for_each([&](Connection& connection) {
-    if (connection.cut(cause)) cut_.fetch_add(1, std::memory_order_relaxed);
+    if (!late(connection.site().settings().timeouts.drain)) return;
+    any = true;
+    count_cut(connection, Cause::timeout_drain);
   });
+  if (any) ledger_.counters().timer_fired(record::TimerKind::drain);
+  if (late(longest_drain())) cut_own(Cause::timeout_drain);
+}
+
+/// 0: there is none.
+Nanos Worker::longest_drain() const {
+  Nanos longest{0};
+  for (const auto& site : sites_) {
+    const Nanos drain = site->settings().timeouts.drain;
+    if (drain == Nanos{0}) return drain;
+    longest = std::max(longest, drain);
+  }
+  return longest;
 }
 
 void Worker::port_drained() {
@@ -306,6 +345,9 @@ void Worker::port_drained() {
 void Worker::stop_when_empty() {
   if (!draining_ || connections_.live() > 0) return;
   if (ports_open_ > 0 && !forced_) return;
+  const bool own_open = own_handler_ && !own_handler_->empty();
+  const bool own_late = own_cut_ != Instant{} && loop_->now() >= own_cut_ + kOrphanGrace;
+  if (own_open && !own_late) return;
   if (leased_ > 0 && orphans_until_ == Instant{}) {
     orphans_until_ = loop_->now() + kOrphanGrace;
     if (forced_)
@@ -313,7 +355,7 @@ void Worker::stop_when_empty() {
   }
   if (leased_ > 0 && loop_->now() < orphans_until_) return;  // handlers that work for nobody
   for (Http1Exchange* orphan : orphans_) orphan->settle_orphan();
-  stuck_.store(leased_, std::memory_order_relaxed);
+  stuck_.store(leased_ + (own_open ? 1 : 0), std::memory_order_relaxed);
   loop_->stop();
 }
 

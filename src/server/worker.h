@@ -10,12 +10,13 @@
 #include "finack/http/exchange.h"
 #include "finack/record/ledger.h"
 #include "finack/server/settings.h"
-#include "http/encoder.h"
 #include "net/listener.h"
 #include "net/loop.h"
 #include "server/admission.h"
 #include "server/connection.h"
 #include "server/http1_exchange.h"
+#include "server/site.h"
+#include "server/worker_handler.h"
 
 namespace finack::server {
 
@@ -24,14 +25,14 @@ namespace finack::server {
 /// run().
 class Worker {
  public:
-  /// What is pointed to outlives the worker; all but `on_open` must be set, `ledger.ring` too.
+  /// What is pointed to outlives the worker; a handler, or what makes one, must be set, and
+  /// `ledger.ring`.
   struct Options {
     std::uint32_t index = 0;  ///< In connection ids; unique in the process.
     std::uint32_t boot = 0;   ///< In connection ids; one number a process run.
     record::Purpose purpose = record::Purpose::traffic;
-    const Settings* settings = nullptr;
     http::Handler* handler = nullptr;
-    Admission* admission = nullptr;
+    const MakeHandler* make_handler = nullptr;  ///< For a handler of the worker's own.
     /// Called for every accepted connection on the worker's thread; nullptr: by nobody.
     const std::function<void(const record::ConnectionId&, const Address&)>* on_open = nullptr;
     record::Ledger::Options ledger;
@@ -40,20 +41,27 @@ class Worker {
   static Expected<std::unique_ptr<Worker>> create(const Options& options);
   ~Worker();
 
+  /// How a listener treats its connections. What is referred to outlives the worker.
+  struct Terms {
+    const Settings& settings;
+    Admission& admission;
+    std::string_view name = {};  ///< In records; "": the address as bound.
+  };
   /// Before run(): listens on socket number `share` of `sockets`, which must outlive it.
-  void add_listener(net::ListenSockets& sockets, std::uint32_t share);
+  void add_listener(net::ListenSockets& sockets, std::uint32_t share, const Terms& terms);
   /// Serves until drained or stopped.
   void run();
 
   // From any thread.
   /// Stops accepting, retires idle connections, and ends run() when the last one is gone or
-  /// Timeouts::drain has cut them.
+  /// its listener's Timeouts::drain has cut it, and the handler has none left either.
   void drain();
   /// Cuts what is left at once.
   void force();
   std::uint64_t cut_connections() const { return cut_.load(std::memory_order_relaxed); }
-  /// Handlers that had not let go when run() ended: they may still use their exchanges and this
-  /// worker, so it must not be destroyed before the process ends.
+  /// Handlers that had not let go when run() ended, and a worker's own that was not empty though it
+  /// was cut: they may still use their exchanges and this worker, so it must not be destroyed
+  /// before the process ends.
   std::size_t stuck_handlers() const { return stuck_.load(std::memory_order_relaxed); }
   bool finished() const { return finished_.load(std::memory_order_acquire); }
   const record::Counters& counters() const { return ledger_.counters(); }
@@ -69,8 +77,8 @@ class Worker {
   // For connections and exchanges, on the worker's thread.
   net::Loop& loop() { return *loop_; }
   record::Ledger& ledger() { return ledger_; }
-  const Settings& settings() const { return settings_; }
-  http::Handler& handler() { return handler_; }
+  http::Handler& handler() { return *handler_; }
+  Site& site(std::uint8_t listener) { return *sites_[listener]; }
   record::Purpose purpose() const { return purpose_; }
   std::uint32_t index() const { return ids_.worker; }
   std::uint32_t boot() const { return ids_.boot; }
@@ -81,16 +89,11 @@ class Worker {
     if (loop_->now() >= date_until_) renew_date();
     return {date_, 29};
   }
-  /// With the current date; unset where each head of a connection is another.
-  const http::UsualHead& usual_head() {
+  /// Of one of its sites, with the current date.
+  const http::UsualHead& usual_head(const Site& site) {
     if (loop_->now() >= date_until_) renew_date();
-    return usual_head_;
+    return site.usual_head();
   }
-  /// Value of the Keep-Alive header with `left` requests to go; "" when switched off.
-  std::string_view keep_alive(std::uint32_t left) {
-    return left == 0 || keep_alive_.empty() ? keep_alive_ : keep_alive_with(left);
-  }
-  const net::ListenSockets& listener(std::uint8_t index) const { return *sockets_[index]; }
   void mark_running(const http::RouteLabel* route) {
     running_route_.store(route, std::memory_order_release);
   }
@@ -115,20 +118,24 @@ class Worker {
   void accepted(std::uint8_t listener, Fd fd, const Address& peer);
   void refused(std::uint8_t listener, const Address& peer, const Verdict& verdict,
                const record::Evidence& evidence);
+  Expected<void> make_own_handler(const MakeHandler& make);
   void renew_date();
-  std::string_view keep_alive_with(std::uint32_t left);
-  bool evict_one();
+  /// `of`: only of those that count there; nullptr: of any.
+  bool evict_one(const Admission* of);
   void begin_drain();
   void retire_idle();
   void cut_all(record::Cause cause);
+  /// Cuts those whose time is up since the drain began.
+  void cut_late(Instant since);
+  void count_cut(Connection& connection, record::Cause cause);
+  void cut_own(record::Cause cause);
+  Nanos longest_drain() const;
   void port_drained();
   void stop_when_empty();
 
   record::ConnectionIds ids_;
   record::Purpose purpose_;
-  const Settings& settings_;
-  http::Handler& handler_;
-  Admission& admission_;
+  http::Handler* handler_;
   const std::function<void(const record::ConnectionId&, const Address&)>* on_open_;
   std::unique_ptr<net::Loop> loop_;
   record::Ledger ledger_;
@@ -140,13 +147,10 @@ class Worker {
   Instant orphans_until_{};
   std::unordered_map<const Connection*, Outbox> parked_;
   std::vector<std::unique_ptr<Port>> ports_;
-  std::vector<net::ListenSockets*> sockets_;
+  std::vector<std::unique_ptr<Site>> sites_;  ///< One a port.
   Nanos wall_offset_{0};
   Instant date_until_{};
   char date_[32] = {};
-  http::UsualHead usual_head_;
-  std::string keep_alive_;
-  std::string keep_alive_scratch_;
   bool draining_ = false;
   bool forced_ = false;
   std::size_t ports_open_ = 0;
@@ -156,6 +160,8 @@ class Worker {
   std::atomic<const http::RouteLabel*> running_route_{nullptr};
   class DrainTimer;
   std::unique_ptr<DrainTimer> drain_timer_;
+  Instant own_cut_{};  ///< When the worker's own handler was told to end everything.
+  std::unique_ptr<WorkerHandler> own_handler_;  ///< Goes before what it stands on.
 };
 
 }  // namespace finack::server

@@ -136,5 +136,27 @@ TEST_F(AdminTest, ProbeHandlerShowsNothingElse) {
   EXPECT_EQ(post.status, 405);
 }
 
+/// Whatever the method: what else there is knows its own.
+TEST_F(AdminTest, OtherPathsGoToTheOtherHandler) {
+  class Other final : public http::Handler {
+    void handle(http::Exchange& exchange) override { exchange.abort(record::Cause::app_abort); }
+  } other;
+  AdminHandler admin({.health = &health_,
+                      .metrics = {},
+                      .more = &other,
+                      .version = "",
+                      .revision = "",
+                      .loop_backend = ""});
+  for (const char* method : {"GET", "POST"}) {
+    FakeExchange theirs(method, "/reload?now");
+    admin.handle(theirs);
+    EXPECT_TRUE(theirs.aborted) << method;
+    FakeExchange ours(method, "/livez");
+    admin.handle(ours);
+    EXPECT_FALSE(ours.aborted) << method;
+    EXPECT_EQ(ours.status, std::string_view(method) == "GET" ? 200 : 405);
+  }
+}
+
 }  // namespace
 }  // namespace finack::admin

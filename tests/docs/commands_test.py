@@ -4,8 +4,9 @@ A command may say in a comment at its end what it promises, parts separated by `
   # exit 28                        its exit status, 0 where nothing is said
   # ends as client.left_waiting    a record with that cause (or finding) appears
 A ```text block that follows at once shows what the block prints: each of its lines occurs, `…`
-standing for anything. A line `finack demo …` without --help and the like is a server: it runs until
-the page ends or starts another one. Ports 8080, 8081 and 9090 are replaced by free ones.
+standing for anything. A line `finack demo …` or `finack serve …` without --help and the like is a
+server: it runs until the page ends or starts another one of its kind. Ports 8080 to 8082, 9090 and
+9091 are replaced by free ones; `$SERVER_PID` is the server that was started last.
 """
 import os
 import re
@@ -20,7 +21,7 @@ import document
 
 LIMIT_SECONDS = 60
 RECORD_SECONDS = 10
-SERVER = re.compile(r"^build/release/finack demo\b(?!.*(--help|--print-config|# exit))")
+SERVER = re.compile(r"^build/release/finack (demo|serve)\b(?!.*(--help|--print-config|# exit))")
 PROMISE = re.compile(r"\s+#\s*(.*)$")
 
 
@@ -59,7 +60,9 @@ class Runner:
     """Runs the commands of one page in one folder."""
 
     def __init__(self, page, case):
-        self.page, self.case, self.server = page, case, None
+        self.page, self.case = page, case
+        self.server = None  # the one that was started last
+        self.servers = {}   # by their kind
         self.folder = tempfile.mkdtemp(prefix="finack_docs_")
         self.ports = demo_server.Ports()
         os.makedirs(os.path.join(self.folder, "build/release"))
@@ -70,17 +73,18 @@ class Runner:
         self.environment.update(self.ports.environment(), LC_ALL="C.UTF-8")
 
     def close(self):
-        self.stop_server()
+        for kind in list(self.servers):
+            self.stop_server(kind)
         shutil.rmtree(self.folder)
 
-    def stop_server(self):
-        if self.server is not None:
-            server, self.server = self.server, None
-            server.stop()
+    def stop_server(self, kind):
+        if kind in self.servers:
+            self.servers.pop(kind).stop()
 
     def start_server(self, command):
-        self.stop_server()
-        self.server = demo_server.DemoServer(
+        kind = demo_server.KIND.search(command)[1]
+        self.stop_server(kind)
+        self.server = self.servers[kind] = demo_server.DemoServer(
             command, self.folder, self.environment, self.ports)
         self.environment["SERVER_PID"] = str(self.server.process.pid)
 

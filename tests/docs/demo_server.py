@@ -1,4 +1,4 @@
-"""A server command of the docs, started on free ports in a folder of its own."""
+"""Server commands of the docs, started on free ports in a folder of the page."""
 import json
 import os
 import re
@@ -9,7 +9,8 @@ import time
 import urllib.error
 import urllib.request
 
-DOCUMENTED_PORTS = (8080, 8081, 9090)
+DOCUMENTED_PORTS = (8080, 8081, 8082, 9090, 9091)
+KIND = re.compile(r"finack (demo|serve)\b")
 READY_SECONDS = 20
 STOP_SECONDS = 60
 
@@ -32,7 +33,7 @@ class Ports:
         self.map = dict(zip(DOCUMENTED_PORTS, free_ports(len(DOCUMENTED_PORTS))))
 
     def substitute(self, text):
-        return re.sub(r"(?<=:)(8080|8081|9090)\b", lambda m: str(self.map[int(m[1])]), text)
+        return re.sub(r"(?<=:)(8080|8081|8082|9090|9091)\b", lambda m: str(self.map[int(m[1])]), text)
 
     def environment(self):
         return {"FINACK_LISTEN": f"127.0.0.1:{self.map[8080]}",
@@ -40,20 +41,24 @@ class Ports:
 
 
 class DemoServer:
-    """Runs `command` by bash until stop(). What it prints goes to server.out and server.err."""
+    """Runs `command`, of a KIND, by bash until stop(). What it prints goes to KIND.out and KIND.err;
+    what it records to records.jsonl (demo) or serve.jsonl, unless the command names a file."""
 
     def __init__(self, command, folder, environment, ports):
         named = re.search(r"--records[ =](\S+)", command)
-        self.records_path = os.path.join(folder, named[1] if named else "records.jsonl")
-        self.errors_path = os.path.join(folder, "server.err")
+        admin = re.search(r"--admin[ =]\S*:(\d+)", command)
+        self.kind = KIND.search(command)[1]
+        usual = "records.jsonl" if self.kind == "demo" else self.kind + ".jsonl"
+        self.records_path = os.path.join(folder, named[1] if named else usual)
+        self.errors_path = os.path.join(folder, self.kind + ".err")
         self.seen = 0
         if not named:
             environment = {**environment, "FINACK_RECORDS": self.records_path}
-        with open(os.path.join(folder, "server.out"), "wb") as out, \
+        with open(os.path.join(folder, self.kind + ".out"), "wb") as out, \
                 open(self.errors_path, "wb") as errors:
             self.process = subprocess.Popen(["bash", "-c", "exec " + command], cwd=folder,
                                             env=environment, stdout=out, stderr=errors)
-        self.wait_ready(ports.map[9090])
+        self.wait_ready(int(admin[1]) if admin else ports.map[9090])
         self.new_records()
 
     def errors(self):

@@ -8,6 +8,7 @@ import unittest
 import document
 
 PAGES = document.written_pages()
+OURS = re.compile(r"finack (demo|serve|check)\b")
 FAMILIES = ("ok", "client", "timeout", "upstream", "policy", "app", "network", "kernel", "resource",
             "operator", "bug", "finding")
 TOP_FOLDERS = ("src/", "include/", "tests/", "docs/", "tools/", "examples/", "bench/", "cmake/",
@@ -52,18 +53,18 @@ class Words(unittest.TestCase):
                               p.spans() + [b.text for b in p.blocks()]])
 
     def test_flags(self):
-        help_text = reference("demo", "--help")
+        help_text = "".join(reference(c, "--help") for c in ("demo", "serve", "check"))
         known = set(re.findall(r"(--[a-z][a-z-]+)", help_text.replace("--[no-]", "--")))
         known |= {"--no-" + name for name in re.findall(r"--\[no-\]([a-z-]+)", help_text)}
 
         def texts(page):
             for span in page.spans():
-                if span.startswith("--") or "finack demo" in span or span.startswith("./run"):
+                if span.startswith("--") or OURS.search(span) or span.startswith("./run"):
                     yield span
             for block in page.blocks("sh") + page.blocks("console"):
                 for line in block.text.split("\n"):
                     wanted = "# exit 2" not in line  # that one is shown to be wrong
-                    if wanted and ("finack demo" in line or line.startswith("./run")):
+                    if wanted and (OURS.search(line) or line.startswith("./run")):
                         yield re.sub(r"\|.*| # .*", "", line)
         foreign = {"--fix"}  # of the house's own tools
         self.every(r"(?<![\w-])(--[a-z][a-z-]+)", known | foreign, "flag", texts)
@@ -112,8 +113,9 @@ class Words(unittest.TestCase):
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(block.text + "\n")
                 try:
+                    command = "serve" if re.search("^routes:", block.text, re.M) else "demo"
                     done = subprocess.run(
-                        [os.environ["FINACK"], "demo", "--config", path, "--print-config"],
+                        [os.environ["FINACK"], command, "--config", path, "--print-config"],
                         text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
                     self.assertEqual(done.returncode, 0, f"{block.where()}: {done.stdout}")
                 finally:

@@ -49,7 +49,7 @@ struct Table {
                   std::vector<Header> headers = {}) {
     const Found found = this->found(host, path, method, std::move(headers));
     if (found.fault != PathFault::none) return std::string(name(found.fault));
-    return found.route == nullptr ? "none" : found.route->label.pattern;
+    return found.route == nullptr ? "none" : found.route->label->pattern;
   }
 };
 
@@ -207,7 +207,7 @@ TEST(Router, RefusesRoutesThatCannotMatch) {
 
 TEST(Router, LabelsRoutes) {
   const auto label = [](Match match) {
-    return Router::compile({route("", std::move(match))})->routes()[0].label.pattern;
+    return Router::compile({route("", std::move(match))})->routes()[0].label->pattern;
   };
   EXPECT_EQ(label({}), "*");
   EXPECT_EQ(label({.prefix = "/"}), "/*");

@@ -23,7 +23,8 @@ Address v4(std::uint8_t last, std::uint16_t port) {
 }
 
 TEST(Admission, zero_means_no_limit) {
-  Admission admission(0, 0);
+  SocketBudget sockets;
+  Admission admission(sockets, 0, 0);
   for (std::uint16_t i = 0; i < 1'000; ++i) ASSERT_EQ(admission.admit(v4(1, i)), Answer::admitted);
   EXPECT_EQ(admission.live(), 1'000U);
 }
@@ -59,7 +60,8 @@ TEST(Admission, answers_by_both_limits) {
        {in(1, 1), in(1, 2, kHostFull), in(2, 1, kFull)}},
   };
   for (const auto& c : cases) {
-    Admission admission(c.connections, c.per_address);
+    SocketBudget sockets;
+    Admission admission(sockets, c.connections, c.per_address);
     std::uint32_t live = 0;
     for (std::size_t i = 0; i < c.steps.size(); ++i) {
       SCOPED_TRACE(std::string(c.what) + ", step " + std::to_string(i));
@@ -78,8 +80,9 @@ TEST(Admission, answers_by_both_limits) {
 
 /// An evicted connection gives up its place at once, and its descriptor when it is closed.
 TEST(Admission, an_evicted_connection_keeps_its_socket) {
-  Admission admission(2, 0);
-  admission.limit_sockets(3);
+  SocketBudget sockets;
+  Admission admission(sockets, 2, 0);
+  sockets.limit(3);
   EXPECT_EQ(admission.admit(v4(1, 1)), Answer::admitted);
   EXPECT_EQ(admission.admit(v4(2, 1)), Answer::admitted);
   EXPECT_EQ(admission.admit(v4(3, 1)), Answer::full);
@@ -93,9 +96,30 @@ TEST(Admission, an_evicted_connection_keeps_its_socket) {
   EXPECT_EQ(admission.admit(v4(4, 1)), Answer::admitted);
 }
 
+/// Several listeners: each has its own places, and they share the descriptors.
+TEST(Admission, listeners_share_the_sockets_and_nothing_else) {
+  SocketBudget sockets;
+  sockets.limit(3);
+  Admission one(sockets, 1, 0);
+  Admission other(sockets, 0, 0);
+  EXPECT_EQ(one.admit(v4(1, 1)), Answer::admitted);
+  EXPECT_EQ(one.admit(v4(1, 2)), Answer::full);
+  EXPECT_EQ(other.admit(v4(1, 2)), Answer::admitted);
+  EXPECT_EQ(other.admit(v4(1, 3)), Answer::admitted);
+  EXPECT_EQ(other.admit(v4(1, 4)), Answer::no_descriptor);
+  EXPECT_EQ(one.live(), 1U);
+  EXPECT_EQ(other.live(), 2U);
+  one.evict(v4(1, 1));
+  EXPECT_TRUE(other.evicted_closing());
+  EXPECT_EQ(one.admit(v4(1, 4)), Answer::no_descriptor) << "the evicted one has the socket still";
+  one.evicted_closed();
+  EXPECT_EQ(one.admit(v4(1, 4)), Answer::admitted);
+}
+
 /// Behind a Unix socket all clients look alike: the limit would hit the listener.
 TEST(Admission, unix_peers_have_no_address_to_limit) {
-  Admission admission(0, 1);
+  SocketBudget sockets;
+  Admission admission(sockets, 0, 1);
   Address local;
   local.family = Address::Family::unix_socket;
   EXPECT_EQ(admission.admit(local), Answer::admitted);
@@ -106,7 +130,8 @@ TEST(Admission, unix_peers_have_no_address_to_limit) {
 }
 
 TEST(Admission, holds_for_all_threads_together) {
-  Admission admission(50, 30);
+  SocketBudget sockets;
+  Admission admission(sockets, 50, 30);
   std::atomic<int> admitted{0};
   std::vector<std::jthread> threads;
   for (std::uint8_t t = 0; t < 4; ++t) {

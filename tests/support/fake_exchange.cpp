@@ -34,6 +34,12 @@ FakeExchange::FakeExchange(std::string method, std::string target) {
   head_.path = head_.target.substr(0, mark);
   if (mark != std::string_view::npos) head_.query = head_.target.substr(mark + 1);
   head_.host = "test";
+  constexpr std::string_view kScheme = "http://";
+  if (head_.target.starts_with(kScheme)) {
+    const std::string_view rest = head_.target.substr(kScheme.size());
+    head_.host = rest.substr(0, rest.find_first_of("/?"));
+    head_.path.remove_prefix(kScheme.size() + head_.host.size());
+  }
   peer_.family = local_.family = Address::Family::v4;
   peer_.bytes[0] = local_.bytes[0] = 127;
   peer_.bytes[3] = local_.bytes[3] = 1;
@@ -68,6 +74,26 @@ FakeExchange& FakeExchange::set_peer(Address peer) {
   return *this;
 }
 
+FakeExchange& FakeExchange::set_host(std::string host) {
+  texts_.push_back(std::move(host));
+  head_.host = texts_.back();
+  return *this;
+}
+
+FakeExchange& FakeExchange::add_trailer(std::string name, std::string value) {
+  texts_.push_back(std::move(name));
+  const std::string_view kept = texts_.back();
+  texts_.push_back(std::move(value));
+  trailers_.push_back({kept, texts_.back()});
+  return *this;
+}
+
+FakeExchange& FakeExchange::set_content_length(std::uint64_t bytes) {
+  expect_body(http::Framing::length);
+  head_.content_length = bytes;
+  return *this;
+}
+
 void FakeExchange::call(Callback& slot) {
   if (!slot) return;
   // Taken out first: what is called may end the exchange's request and set the slot anew.
@@ -86,8 +112,12 @@ void FakeExchange::end_body() {
   call(body_waiter_);
 }
 
-void FakeExchange::leave(record::Cause why) {
+void FakeExchange::leave_silently(record::Cause why) {
   departure_ = {why, record::How::rst, clock_.now()};
+}
+
+void FakeExchange::leave(record::Cause why) {
+  leave_silently(why);
   if (stop_) stop_->request_stop();
   if (!ended) call(sleeper_);
   if (!ended) call(body_waiter_);
@@ -105,6 +135,7 @@ void FakeExchange::advance(Nanos by) {
 
 void FakeExchange::open_window() {
   window_open_ = true;
+  if (tunnel != nullptr) return tunnel->on_tunnel_write_ready();
   call(write_waiter_);
 }
 
@@ -170,7 +201,8 @@ http::BodyRead FakeExchange::read_body() {
     return {Kind::chunk, current_piece_};
   }
   const bool none = head_.framing == http::Framing::none;
-  return {body_ended_ || none ? Kind::end : Kind::wait, {}};
+  const bool over = body_ended_ || none;
+  return {over ? Kind::end : Kind::wait, {}};
 }
 
 void FakeExchange::on_body_ready(Callback fn) {
@@ -178,13 +210,16 @@ void FakeExchange::on_body_ready(Callback fn) {
   body_waiter_ = std::move(fn);
 }
 
-void FakeExchange::inform(int code, std::span<const http::Header>) {
+void FakeExchange::inform(int code, std::span<const http::Header> fields) {
   touch();
   informed.push_back(code);
+  informed_headers.clear();
+  for (const http::Header& field : fields) informed_headers.emplace_back(field.name, field.value);
 }
 
 bool FakeExchange::take_head(const http::ResponseHead& head) {
   touch();
+  if (std::exchange(refuse_heads, false)) return false;
   for (const http::Header& field : head.headers) {
     if (!clean(field.name) || !clean(field.value) || field.name.empty()) return false;
   }
@@ -248,12 +283,17 @@ void FakeExchange::on_write_ready(Callback fn) {
 
 void FakeExchange::finish(std::span<const http::Header> fields) {
   touch();
+  if (tunnel != nullptr) {
+    tunnel_finished = true;
+    return;
+  }
   for (const http::Header& field : fields) trailers_sent.emplace_back(field.name, field.value);
   end();
 }
 
 void FakeExchange::abort(record::Cause why, std::string_view thrown) {
   touch();
+  tunnel = nullptr;
   aborted = why;
   exception = thrown;
   end();
@@ -294,6 +334,39 @@ void FakeExchange::set_route(const http::RouteLabel& label) {
 void FakeExchange::set_request_id(std::string_view id) {
   touch();
   request_id = id;
+}
+
+bool FakeExchange::upgrade(const http::ResponseHead& head, http::TunnelObserver& observer) {
+  if (departure_ || !take_head(head)) return false;
+  tunnel = &observer;
+  return true;
+}
+
+void FakeExchange::end_tunnel(record::Cause why, record::How how) {
+  http::TunnelObserver* const observer = std::exchange(tunnel, nullptr);
+  departure_ = {why, how, clock_.now()};
+  observer->on_tunnel_end(departure_);
+  end();
+}
+
+void FakeExchange::pause_reading() {
+  touch();
+  reading_paused = true;
+}
+
+void FakeExchange::resume_reading() {
+  touch();
+  reading_paused = false;
+}
+
+void FakeExchange::set_upstream(std::span<const record::UpstreamTry> tries) {
+  touch();
+  upstream.assign(tries.begin(), tries.end());
+}
+
+void FakeExchange::set_queued(bool now_queued) {
+  touch();
+  queued.push_back(now_queued);
 }
 
 }  // namespace finack::tests

@@ -26,12 +26,19 @@ class FakeExchange final : public http::Exchange {
   /// A body that comes in pieces through feed().
   FakeExchange& expect_body(http::Framing framing = http::Framing::chunked);
   FakeExchange& set_peer(Address peer);
+  FakeExchange& set_host(std::string host);
+  /// Behind a chunked body.
+  FakeExchange& add_trailer(std::string name, std::string value);
+  /// Of a body that is expected: its length, or chunks.
+  FakeExchange& set_content_length(std::uint64_t bytes);
 
   // Acting as client and clock.
   void feed(std::string bytes);
   void end_body();
   /// The client leaves: waits end, stop is requested, writes are gone.
   void leave(record::Cause cause = record::Cause::client_left_waiting);
+  /// The same, but nobody is woken: left() and the next read or write tell.
+  void leave_silently(record::Cause cause);
   void advance(Nanos by);
   /// write() says wait from now on, until open_window().
   void close_window() { window_open_ = false; }
@@ -39,7 +46,15 @@ class FakeExchange final : public http::Exchange {
   /// Runs posted functions; `wait_for_one` blocks until there is one.
   void run_posted(bool wait_for_one = false);
 
+  /// After upgrade(): bytes of the client, its FIN, and the tunnel's end.
+  void feed_tunnel(std::string_view bytes) { tunnel->on_tunnel_bytes(bytes); }
+  void finish_tunnel() { tunnel->on_tunnel_fin(); }
+  void end_tunnel(record::Cause cause, record::How how);
+
   // What came out.
+  http::TunnelObserver* tunnel = nullptr;  ///< Between upgrade() and the tunnel's end.
+  bool tunnel_finished = false;            ///< finish() in a tunnel.
+  bool reading_paused = false;
   int status = 0;
   std::string content_type;
   std::vector<std::pair<std::string, std::string>> headers;
@@ -56,12 +71,18 @@ class FakeExchange final : public http::Exchange {
   std::string exception;
   std::string route;
   std::string request_id;
+  std::vector<record::UpstreamTry> upstream;
+  std::vector<bool> queued;  ///< Each change of set_queued().
   std::vector<int> informed;
+  std::vector<std::pair<std::string, std::string>> informed_headers;  ///< Of the last of them.
   int touched_after_end = 0;
   int left_polls = 0;
+  bool refuse_heads = false;    ///< A response's head is refused as if a field were bad.
   bool record_response = true;  ///< false: allocates nothing, for the allocation test.
 
   std::string header_sent(std::string_view name) const;
+  /// Pieces of the body that were fed and not read.
+  std::size_t pieces_waiting() const { return pieces_.size(); }
   bool sleeping() const { return static_cast<bool>(sleeper_); }
   /// Makes it ready for the same request again, without freeing buffers.
   void reset_response();
@@ -74,7 +95,7 @@ class FakeExchange final : public http::Exchange {
   std::uint32_t number() const override { return 1; }
   http::BodyRead read_body() override;
   void on_body_ready(Callback fn) override;
-  std::span<const http::Header> trailers() const override { return {}; }
+  std::span<const http::Header> trailers() const override { return trailers_; }
   bool body_at_hand(std::string_view& out) override;
   void inform(int code, std::span<const http::Header> fields) override;
   bool respond(const http::ResponseHead& head, std::string_view bytes) override;
@@ -87,6 +108,9 @@ class FakeExchange final : public http::Exchange {
   void finish(std::span<const http::Header> fields) override;
   void abort(record::Cause why, std::string_view thrown) override;
   bool started() const override { return responded; }
+  bool upgrade(const http::ResponseHead& head, http::TunnelObserver& observer) override;
+  void pause_reading() override;
+  void resume_reading() override;
   void sleep(Nanos d, Callback fn) override;
   void post(Callback fn) override;
   Instant now() const override { return clock_.now(); }
@@ -94,6 +118,8 @@ class FakeExchange final : public http::Exchange {
   http::Departure left() override;
   void set_route(const http::RouteLabel& label) override;
   void set_request_id(std::string_view id) override;
+  void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_queued(bool now_queued) override;
 
  private:
   bool take_head(const http::ResponseHead& head);
@@ -104,6 +130,7 @@ class FakeExchange final : public http::Exchange {
   // The request's bytes live here: head_ has views of them.
   std::deque<std::string> texts_;
   http::RequestHead head_;
+  std::vector<http::Header> trailers_;
   Address peer_;
   Address local_;
   std::string whole_body_;

@@ -134,15 +134,14 @@ std::optional<Response> Client::take_response(bool head_only) {
 // ---- The rig ------------------------------------------------------------------------------------
 
 ServerRig::ServerRig(net::Backend backend, Handle handle, const server::Settings& settings,
-                     bool real_time)
+                     bool real_time, const server::MakeHandler& make_handler)
     : handle_request(std::move(handle)),
       settings_(settings),
-      admission_(settings.limits.connections, settings.limits.connections_per_address),
+      admission_(budget_, settings.limits.connections, settings.limits.connections_per_address),
       ring_({.bytes = std::size_t{4} << 20}) {
   server::Worker::Options options;
-  options.settings = &settings_;
   options.handler = this;
-  options.admission = &admission_;
+  if (make_handler) options.make_handler = &make_handler;
   options.ledger.requests = record::RecordRequests::all;
   options.ledger.ring = &ring_;
   options.ledger.clock = real_time ? &system_clock() : static_cast<const Clock*>(&clock_);
@@ -158,7 +157,7 @@ ServerRig::ServerRig(net::Backend backend, Handle handle, const server::Settings
   sockets_ = std::move(*sockets);
   port_ = sockets_->local().port;
   worker_ = std::move(*made);
-  worker_->add_listener(*sockets_, 0);
+  worker_->add_listener(*sockets_, 0, {.settings = settings_, .admission = admission_});
 }
 
 ServerRig::~ServerRig() {
@@ -177,7 +176,16 @@ ServerRig::~ServerRig() {
   }
 }
 
-Client& ServerRig::connect(int receive_buffer) {
+std::uint16_t ServerRig::listen(const server::Settings& settings, std::string_view name) {
+  auto sockets = net::ListenSockets::bind("127.0.0.1:0", 1, {});
+  EXPECT_TRUE(sockets);
+  Place& place = more_.emplace_back(std::move(*sockets), settings, budget_);
+  worker_->add_listener(place.sockets, 0,
+                        {.settings = place.settings, .admission = place.admission, .name = name});
+  return place.sockets.local().port;
+}
+
+Client& ServerRig::connect(int receive_buffer, std::uint16_t port) {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (receive_buffer > 0)
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
@@ -186,7 +194,7 @@ Client& ServerRig::connect(int receive_buffer) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(port_);
+  address.sin_port = htons(port == 0 ? port_ : port);
   EXPECT_EQ(::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
   clients_.push_back(std::make_unique<Client>(std::move(fd)));
   return *clients_.back();
@@ -244,21 +252,30 @@ bool ServerRig::ended(std::size_t n) {
 
 void ServerRig::on_connection(const record::ConnectionRecord& record) {
   connections.push_back({record.ending, std::string(record.protocol), record.requests,
-                         record.bytes_in, record.bytes_out});
+                         record.bytes_in, record.bytes_out, std::string(record.listener)});
 }
 
 void ServerRig::on_request(const record::RequestRecord& record) {
-  requests.push_back({record.ending, record.number, record.status, std::string(record.method),
-                      std::string(record.target), std::string(record.route),
-                      std::string(record.exception), record.bytes_in, record.bytes_out});
+  requests.push_back({record.ending,
+                      record.number,
+                      record.status,
+                      std::string(record.method),
+                      std::string(record.target),
+                      std::string(record.route),
+                      std::string(record.exception),
+                      record.bytes_in,
+                      record.bytes_out,
+                      {record.upstream.begin(), record.upstream.end()}});
 }
 
 void ServerRig::on_finding(const record::FindingRecord& record) {
   findings.push_back({record.finding, std::string(record.route), record.duration});
 }
 
-void ServerTest::serve(ServerRig::Handle handle, const server::Settings& settings, bool real_time) {
-  rig_ = std::make_unique<ServerRig>(GetParam(), std::move(handle), settings, real_time);
+void ServerTest::serve(ServerRig::Handle handle, const server::Settings& settings, bool real_time,
+                       const server::MakeHandler& make_handler) {
+  rig_ =
+      std::make_unique<ServerRig>(GetParam(), std::move(handle), settings, real_time, make_handler);
   if (!rig_->available())
     GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())
                  << " is refused on this host: " << rig_->why_not()

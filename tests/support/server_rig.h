@@ -1,6 +1,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -77,6 +78,7 @@ struct SeenConnection {
   std::uint64_t requests = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::string listener;
 };
 struct SeenRequest {
   record::Ending ending;
@@ -85,6 +87,7 @@ struct SeenRequest {
   std::string method, target, route, exception;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::vector<record::UpstreamTry> upstream;
 };
 struct SeenFinding {
   record::Finding finding;
@@ -99,8 +102,9 @@ class ServerRig : private http::Handler, private record::Sink {
  public:
   using Handle = std::function<void(http::Exchange&)>;
   /// `real_time`: the machine's clock instead.
+  /// `make_handler`: a handler of the worker's own instead of `handle`.
   explicit ServerRig(net::Backend backend, Handle handle, const server::Settings& settings = {},
-                     bool real_time = false);
+                     bool real_time = false, const server::MakeHandler& make_handler = {});
   ~ServerRig() override;
 
   /// nullptr on a host that refuses the backend: the test has to be skipped.
@@ -110,11 +114,14 @@ class ServerRig : private http::Handler, private record::Sink {
   record::Counters& counters() { return worker_->counters(); }
   ManualClock& clock() { return clock_; }
   /// Before the first connection: as many sockets as the process has descriptors for.
-  void limit_sockets(std::uint32_t sockets) { admission_.limit_sockets(sockets); }
+  void limit_sockets(std::uint32_t sockets) { budget_.limit(sockets); }
   std::uint16_t port() const { return port_; }
 
-  /// A connected client, pumped with every turn. `receive_buffer`: bytes, 0: the system's.
-  Client& connect(int receive_buffer = 0);
+  /// One more listener with settings and limits of its own; returns its port.
+  std::uint16_t listen(const server::Settings& settings, std::string_view name);
+  /// A connected client, pumped with every turn. `receive_buffer`: bytes, 0: the system's. `port`:
+  /// 0: the first listener's.
+  Client& connect(int receive_buffer = 0, std::uint16_t port = 0);
   void turn();
   /// Turns until `done`; false after `limit` of real time.
   bool until(const std::function<bool()>& done, Nanos limit = std::chrono::seconds(3));
@@ -143,8 +150,20 @@ class ServerRig : private http::Handler, private record::Sink {
 
   server::Settings settings_;
   ManualClock clock_;
+  server::SocketBudget budget_;
   server::Admission admission_;
   record::Ring ring_;
+  /// A listener and what it is served by.
+  struct Place {
+    Place(net::ListenSockets bound, const server::Settings& own, server::SocketBudget& budget)
+        : sockets(std::move(bound)),
+          settings(own),
+          admission(budget, own.limits.connections, own.limits.connections_per_address) {}
+    net::ListenSockets sockets;
+    server::Settings settings;
+    server::Admission admission;
+  };
+  std::deque<Place> more_;
   std::optional<net::ListenSockets> sockets_;
   std::unique_ptr<server::Worker> worker_;
   std::string why_not_;
@@ -157,7 +176,7 @@ class ServerTest : public ::testing::TestWithParam<net::Backend> {
  protected:
   /// Makes the rig, or skips the test where the backend is refused.
   void serve(ServerRig::Handle handle, const server::Settings& settings = {},
-             bool real_time = false);
+             bool real_time = false, const server::MakeHandler& make_handler = {});
   ServerRig& rig() { return *rig_; }
   std::unique_ptr<ServerRig> rig_;
 };

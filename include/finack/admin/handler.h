@@ -9,16 +9,18 @@
 namespace finack::admin {
 
 /// The admin listener's handler: GET and HEAD of /metrics, /livez, /readyz, /version and / (an
-/// index). Other methods get 405 with Allow, other paths 404. It asks for no credentials: bind it
-/// to loopback. Any thread.
+/// index). Other methods get 405 with Allow, other paths go to `more`, else 404. It asks for no
+/// credentials: bind it to loopback. Any thread.
 class AdminHandler final : public http::Handler {
  public:
   struct Options {
     const Health* health = nullptr;        ///< Must outlive the handler.
     std::function<std::string()> metrics;  ///< Prometheus text; called on the loop of the request.
-    std::string version;                   ///< "0.1.0"
-    std::string revision;                  ///< "" where unknown.
-    std::string loop_backend;              ///< "io_uring" or "epoll"
+    /// Answers all other paths, whatever the method; must outlive the handler. nullptr: 404.
+    http::Handler* more = nullptr;
+    std::string version;       ///< "0.1.0"
+    std::string revision;      ///< "" where unknown.
+    std::string loop_backend;  ///< "io_uring" or "epoll"
   };
   explicit AdminHandler(Options options) : options_(std::move(options)) {}
   void handle(http::Exchange& exchange) override;

@@ -48,7 +48,7 @@ struct ResponseHead {
   std::uint64_t content_length = kChunked;  ///< kChunked: chunked, or close-delimited to HTTP/1.0.
   bool close = false;                       ///< Ask for Connection: close after this response.
   /// What the request ends with when this response goes out whole and the answer is an error of our
-  /// own: policy.no_route, app.failed, timeout.handler … unknown: ok.completed.
+  /// own: policy.no_route, app.failed, upstream.refused … unknown: ok.completed.
   record::Cause cause = record::Cause::unknown;
   std::string_view exception;  ///< What the handler threw, for the record.
   static constexpr std::uint64_t kChunked = ~std::uint64_t{0};
@@ -60,6 +60,25 @@ struct Departure {
   record::How how = record::How::none;
   Instant at{};
   explicit operator bool() const { return cause != record::Cause::unknown; }
+};
+
+/// The far side of a tunnel: gets what the client sends after an upgrade. All calls come on the
+/// loop thread, never from inside a call into the Exchange.
+class TunnelObserver {
+ public:
+  /// The client's bytes, in order; valid during the call. Not while reading is paused.
+  virtual void on_tunnel_bytes(std::string_view bytes) = 0;
+  /// The client finished its direction, behind its last byte; ours still works.
+  virtual void on_tunnel_fin() = 0;
+  /// After a write() that said `wait`: go on.
+  virtual void on_tunnel_write_ready() = 0;
+  /// The tunnel is over: ok.tunnel_done when both directions were finished, else whoever left.
+  /// The last call, and the only one in which the Exchange may still be asked and told what its
+  /// record shall say (set_upstream); it must not be touched afterwards.
+  virtual void on_tunnel_end(const Departure& departure) = 0;
+
+ protected:
+  ~TunnelObserver() = default;
 };
 
 /// One request and its response, whatever the protocol version. Lives on one loop thread; only
@@ -103,10 +122,30 @@ class Exchange {
   /// Ends the response. Fewer bytes than Content-Length promised: app.body_short; more:
   /// app.body_over. respond*() finish by themselves.
   virtual void finish(std::span<const Header> trailers = {}) = 0;
-  /// Ends the request for `cause` (app.abort, app.failed, app.no_reply …): answers with the status
-  /// that belongs to the cause when no response has started, else cuts the response visibly.
+  /// Ends the request for `cause` (app.abort, app.failed, an upstream's end …): answers with the
+  /// status that belongs to the cause when no response has started, else cuts the response visibly.
+  /// A cause of the upstream's side (upstream.*, network.*, resource.*, the client role's timeouts)
+  /// is the request's: 504 for waits, 503 where there was no place for it, else 502. Its connection
+  /// ends, where the response was cut, with policy.other_leg.
   virtual void abort(record::Cause cause, std::string_view exception = {}) = 0;
   virtual bool started() const = 0;
+
+  // A tunnel.
+  /// Switches protocols: answers 101 with `head.headers` (Connection: Upgrade is added), and hands
+  /// all that follows to `observer`, what came behind the request's head first, but never from
+  /// inside this call. False: a header was refused, the request has a body that was not read to its
+  /// end, came by HTTP/1.0 or has an answer already, or the client has left; nothing was sent, and
+  /// the request is to be answered otherwise.
+  ///
+  /// From here on write() sends to the client, finish() is our FIN behind what was written, and the
+  /// Exchange lives until on_tunnel_end. abort() ends the tunnel at once, and on_tunnel_end does
+  /// not follow: timeout.tunnel_idle by a FIN where nothing is unsent, else by a reset; the
+  /// upstream's causes are the request's alone, the connection ends with policy.other_leg. No timer
+  /// of the server's runs, and sleep() is not cut short by the client's leaving.
+  virtual bool upgrade(const ResponseHead& head, TunnelObserver& observer) = 0;
+  /// Back-pressure in a tunnel: the client's bytes stay with the kernel until resume_reading().
+  virtual void pause_reading() = 0;
+  virtual void resume_reading() = 0;
 
   // Time, threads, cancellation.
   /// Calls back after `d` on the loop, or earlier when the client leaves. One at a time: a second
@@ -123,6 +162,11 @@ class Exchange {
   virtual void set_route(const RouteLabel& route) = 0;
   /// Names the request in its record (X-Request-Id).
   virtual void set_request_id(std::string_view id) = 0;
+  /// The tries at upstreams so far, oldest first, for the request's record; copied. Each call
+  /// replaces what the one before said; before the last call to the exchange.
+  virtual void set_upstream(std::span<const record::UpstreamTry> tries) = 0;
+  /// The request waits, or does not wait any more, for a slot at an upstream (phase `queue`).
+  virtual void set_queued(bool queued) = 0;
 };
 
 /// What the server calls with every request; the one way into route, gateway and admin. Must not

@@ -1,0 +1,97 @@
+// finack serve: the gateway as a process.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <random>
+#include <string_view>
+
+#include "app/service.h"
+#include "base/stderr_line.h"
+#include "cli/command.h"
+#include "cli/gateway_worker.h"
+#include "cli/listener_options.h"
+#include "cli/reload_handler.h"
+#include "cli/reloader.h"
+#include "gateway/alignment.h"
+
+namespace finack::cli {
+namespace {
+
+constexpr std::string_view kName = "finack serve";
+
+void say(std::string_view text) { write_stderr_line(fmt::format("{}: {}", kName, text)); }
+
+/// A text of several lines, each as one of ours.
+void say_lines(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    say(text.substr(0, end));
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+}
+
+/// Tells this process from others of its name in Via.
+std::string process_mark() {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz234567";
+  std::random_device random;
+  std::string mark;
+  for (int i = 0; i < 10; ++i) mark += kLetters[random() % kLetters.size()];
+  return mark;
+}
+
+void say_misalignments(const ServeSettings& settings) {
+  const std::size_t count = misalignments(settings.gateway).size();
+  if (count == 0) return;
+  const std::string& file = settings.process.config;
+  say(fmt::format("{} setting{} not go together with others{}", count,
+                  count == 1 ? " does" : "s do",
+                  file.empty() ? "" : fmt::format(": finack check {} tells more", file)));
+}
+
+}  // namespace
+
+int serve(int argc, char** argv) {
+  const ServeCommand command{.arguments = std::vector<std::string>(argv, argv + argc),
+                             .environment = config::process_environment()};
+  auto reading = std::make_unique<ServeReading>(command);
+  const config::CommandLine& line = reading->line();
+  fmt::print("{}", line.output);
+  fmt::print(stderr, "{}", line.errors);
+  for (const std::string& warning : line.warnings) say(warning);
+  if (line.exit_status) return *line.exit_status;
+  say_misalignments(reading->settings());
+
+  const std::string mark = process_mark();
+  auto plan = gateway::Plan::create(reading->settings().gateway, mark);
+  if (!plan) {
+    say(plan.error().what);
+    return 2;
+  }
+  const app::ProcessOptions process = reading->settings().process;
+  const auto listeners = listener_options(reading->settings().gateway.listeners);
+  PlanBoard board(std::move(*plan));
+  Reloader reloader(command, std::move(reading), board, mark);
+  const auto reload = [&reloader] {
+    ReloadOutcome outcome = reloader.reload();
+    say_lines(reload_text(outcome));
+    return outcome;
+  };
+  ReloadHandler admin(reload);
+
+  app::Service::Parts parts;
+  parts.make_handler = [&board](const server::Seat& seat) {
+    return GatewayWorker::create(seat, board);
+  };
+  parts.listeners = listeners;
+  parts.admin = &admin;
+  parts.on_reload = [&reload] { reload(); };
+  parts.name = kName;
+  auto service = app::Service::create(server::Settings(), process, std::move(parts));
+  if (!service) {
+    say(service.error().what);
+    return 2;
+  }
+  return (*service)->run();
+}
+
+}  // namespace finack::cli

@@ -1,0 +1,41 @@
+#include "cli/gateway_worker.h"
+
+namespace finack::cli {
+
+Expected<std::unique_ptr<server::WorkerHandler>> GatewayWorker::create(const server::Seat& seat,
+                                                                       PlanBoard& board) {
+  auto resolver = net::Resolver::create(*seat.loop, {});
+  if (!resolver) return std::unexpected(std::move(resolver.error()));
+  return std::unique_ptr<server::WorkerHandler>(
+      new GatewayWorker(seat, std::move(*resolver), board));
+}
+
+GatewayWorker::GatewayWorker(const server::Seat& seat, std::unique_ptr<net::Resolver> resolver,
+                             PlanBoard& board)
+    : board_(board),
+      resolver_(std::move(resolver)),
+      plan_number_(board.number()),
+      proxy_({.loop = seat.loop,
+              .ledger = seat.ledger,
+              .ids = seat.ids,
+              .resolver = resolver_.get(),
+              .worker = seat.worker,
+              .wall_offset = seat.wall_offset,
+              .emptied = seat.emptied},
+             board.current().first),
+      // A worker without requests lets go of retired connections, too.
+      reader_(board, [this, loop = seat.loop] { loop->post([this] { look(); }); }) {}
+
+void GatewayWorker::look() {
+  auto [plan, number] = board_.current();
+  if (number == plan_number_) return;
+  plan_number_ = number;
+  proxy_.adopt(std::move(plan));
+}
+
+void GatewayWorker::handle(http::Exchange& exchange) {
+  if (board_.number() != plan_number_) look();
+  proxy_.handle(exchange);
+}
+
+}  // namespace finack::cli

@@ -1,0 +1,37 @@
+#pragma once
+#include <memory>
+
+#include "cli/plan_board.h"
+#include "gateway/proxy.h"
+#include "net/resolver.h"
+#include "server/worker_handler.h"
+
+namespace finack::cli {
+
+/// One worker's gateway under its server: the proxy with a resolver of its own, going by the plan
+/// that the board shows. Threads as for any WorkerHandler.
+class GatewayWorker final : public server::WorkerHandler {
+ public:
+  /// `board` outlives it.
+  static Expected<std::unique_ptr<server::WorkerHandler>> create(const server::Seat& seat,
+                                                                 PlanBoard& board);
+
+  void handle(http::Exchange& exchange) override;
+  void close(record::Cause cause) override { proxy_.close(cause); }
+  void cut(record::Cause cause) override { proxy_.cut(cause); }
+  bool empty() const override { return proxy_.empty(); }
+
+ private:
+  GatewayWorker(const server::Seat& seat, std::unique_ptr<net::Resolver> resolver,
+                PlanBoard& board);
+  /// Goes by the plan that is in force now.
+  void look();
+
+  PlanBoard& board_;
+  std::unique_ptr<net::Resolver> resolver_;
+  std::uint64_t plan_number_;
+  gateway::Proxy proxy_;
+  PlanBoard::Reader reader_;  ///< Last: news come until it is gone.
+};
+
+}  // namespace finack::cli
