@@ -87,8 +87,9 @@ include(llhttp)
 # The layers together, as a program of its own: no request may allocate.
 file(GLOB alloc_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/alloc/*_test.cpp)
 if(alloc_tests)
-  finack_test_executable(finack_alloc_tests SOURCES ${alloc_tests}
-    LINK finack_client finack_server finack_route)
+  finack_test_executable(finack_alloc_tests
+    SOURCES ${alloc_tests} ${CMAKE_SOURCE_DIR}/tests/gateway/gateway_rig.cpp
+    LINK finack_gateway finack_client finack_server finack_route)
   finack_add_test(alloc LABELS unit TIMEOUT 300 COMMAND finack_alloc_tests)
 endif()
 

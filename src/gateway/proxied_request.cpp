@@ -1,5 +1,5 @@
-// A proxied request's tries, from the first to the last, and its end. proxied_response.cpp has what
-// goes back to the client.
+// A proxied request: its way to a server, its failures, its end. proxied_queue.cpp has what comes
+// before a try, proxied_response.cpp what goes back, proxied_departure.cpp who leaves.
 #include "gateway/proxied_request.h"
 
 #include <algorithm>
@@ -14,13 +14,6 @@ using client::RetryReason;
 using record::Cause;
 
 namespace {
-
-/// While nothing else is waited for, only the client's departure ends this sleep.
-constexpr Nanos kUntilGone = std::chrono::hours(24 * 20);
-/// A response whose client has left is read to its end when no more than this is left of it, so
-/// that its connection can be kept.
-constexpr std::uint64_t kDrained = 64 * 1024;
-constexpr Nanos kDrainTime = std::chrono::seconds(2);
 
 /// What the request ends with when its last try ended for `last`.
 Cause final_cause(RetryReason reason, Cause last, std::uint32_t tries) {
@@ -82,62 +75,6 @@ void ProxiedRequest::gather_body() {
     default:
       return begin_try();
   }
-}
-
-void ProxiedRequest::begin_try() {
-  // Who holds a slot waits for a connection alone, and before all who wait for a slot.
-  const bool behind_others = passage_.share->crowded() && !holds_slot_;
-  if (behind_others || !begin_if_possible()) queue_up();
-}
-
-/// False: it has to wait for a slot.
-bool ProxiedRequest::begin_if_possible() {
-  Cluster& cluster = *passage_.to->cluster;
-  const bool new_slot = !holds_slot_;
-  if (new_slot && !cluster.requests.try_take()) return false;
-  holds_slot_ = true;
-  const Choice choice = passage_.share->pick(exchange_->request(), forwarded_.client,
-                                             std::span(tried_).first(tried_count_));
-  if (choice.full) {
-    if (new_slot) {
-      holds_slot_ = false;
-      cluster.requests.give_back();
-    }
-    return false;
-  }
-  leave_queue();
-  if (choice.server) {
-    ask(*choice.server);
-  } else {
-    fail(tries_.empty() ? Cause::upstream_none_healthy : tries_.all().back().cause);
-  }
-  return true;
-}
-
-void ProxiedRequest::queue_up() {
-  if (!passage_.to->cluster->take_place()) return fail(Cause::policy_overload_shed);
-  holds_place_ = true;
-  passage_.share->wait(turn_, holds_slot_);
-  if (const Nanos most = passage_.to->queue; most != Nanos(0))
-    pause_.set(most, &ProxiedRequest::queued_too_long);
-}
-
-void ProxiedRequest::leave_queue() {
-  if (!std::exchange(holds_place_, false)) return;
-  turn_.unlink();
-  pause_.stop();
-  passage_.to->cluster->queued.give_back();
-}
-
-void ProxiedRequest::give_slot() {
-  if (!std::exchange(holds_slot_, false)) return;
-  passage_.to->cluster->requests.give_back();
-  passage_.share->note_slot();
-}
-
-void ProxiedRequest::queued_too_long() {
-  ledger_.counters().timer_fired(record::TimerKind::queue);
-  fail(Cause::timeout_queue);
 }
 
 void ProxiedRequest::ask(std::size_t server) {
@@ -309,18 +246,6 @@ void ProxiedRequest::tell_breaker(Word word) {
   }
 }
 
-void ProxiedRequest::cut(Cause cause) {
-  if (try_.active()) {
-    try_.cancel(cause);
-    note_try();
-  }
-  if (exchange_ == nullptr) return done();
-  tell_breaker(Word::none);
-  exchange_->set_upstream(tries_.all());
-  std::exchange(exchange_, nullptr)->abort(cause);
-  done();
-}
-
 void ProxiedRequest::done() {
   budget_.stop();
   pause_.stop();
@@ -337,55 +262,6 @@ void ProxiedRequest::done() {
   passage_ = {};
   proxy_.give_back(*this);
   share.leave();
-}
-
-// ---- The client leaves
-
-/// The exchange wakes a sleeper when its client leaves.
-void ProxiedRequest::watch_client() {
-  exchange_->sleep(kUntilGone, [this] {
-    if (!exchange_->left()) return watch_client();
-    client_gone();
-  });
-}
-
-void ProxiedRequest::client_gone() {
-  const bool may_run = passage_.route->settings.on_client_gone == OnClientGone::run;
-  if (may_run && body_sent_ && try_.connected()) {
-    gone_ = true;
-    spool_.reset();
-    return resume();
-  }
-  const http::Departure left = exchange_->left();
-  abandon(left ? left.cause : Cause::app_abort);
-}
-
-/// Lets go of the client, and with it of the server, unless its connection can soon be free.
-void ProxiedRequest::abandon(Cause cause) {
-  tell_breaker(Word::none);
-  const bool drain = worth_draining();
-  if (try_.active()) {
-    if (!drain) try_.cancel(Cause::policy_other_leg);
-    record::UpstreamTry one = try_.summary();
-    one.cause = Cause::app_cancelled;
-    if (drain) one.duration = loop_.now() - try_began_;
-    tries_.add(one);
-  }
-  exchange_->set_upstream(tries_.all());
-  std::exchange(exchange_, nullptr)->abort(cause);
-  if (!drain) return done();
-  resume();
-  pause_.set(kDrainTime, &ProxiedRequest::stop_draining);
-}
-
-bool ProxiedRequest::worth_draining() const {
-  return responding_ && body_sent_ && try_.connected() && response_due_ &&
-         *response_due_ <= kDrained;
-}
-
-void ProxiedRequest::stop_draining() {
-  try_.cancel(Cause::policy_other_leg);
-  done();
 }
 
 }  // namespace finack::gateway

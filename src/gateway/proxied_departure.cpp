@@ -1,0 +1,80 @@
+// The client of a proxied request leaves, or the gateway ends it.
+#include <utility>
+
+#include "gateway/proxied_request.h"
+
+namespace finack::gateway {
+
+using record::Cause;
+
+namespace {
+
+/// While nothing else is waited for, only the client's departure ends this sleep.
+constexpr Nanos kUntilGone = std::chrono::hours(24 * 20);
+/// A response whose client has left is read to its end when no more than this is left of it, so
+/// that its connection can be kept.
+constexpr std::uint64_t kDrained = 64 * 1024;
+constexpr Nanos kDrainTime = std::chrono::seconds(2);
+
+}  // namespace
+
+/// The exchange wakes a sleeper when its client leaves.
+void ProxiedRequest::watch_client() {
+  exchange_->sleep(kUntilGone, [this] {
+    if (!exchange_->left()) return watch_client();
+    client_gone();
+  });
+}
+
+void ProxiedRequest::client_gone() {
+  const bool may_run = passage_.route->settings.on_client_gone == OnClientGone::run;
+  if (may_run && body_sent_ && try_.connected()) {
+    gone_ = true;
+    spool_.reset();
+    return resume();
+  }
+  const http::Departure left = exchange_->left();
+  abandon(left ? left.cause : Cause::app_abort);
+}
+
+/// Lets go of the client, and with it of the server, unless its connection can soon be free.
+void ProxiedRequest::abandon(Cause cause) {
+  tell_breaker(Word::none);
+  const bool drain = worth_draining();
+  if (try_.active()) {
+    if (!drain) try_.cancel(Cause::policy_other_leg);
+    record::UpstreamTry one = try_.summary();
+    one.cause = Cause::app_cancelled;
+    if (drain) one.duration = loop_.now() - try_began_;
+    tries_.add(one);
+  }
+  exchange_->set_upstream(tries_.all());
+  std::exchange(exchange_, nullptr)->abort(cause);
+  if (!drain) return done();
+  resume();
+  pause_.set(kDrainTime, &ProxiedRequest::stop_draining);
+}
+
+bool ProxiedRequest::worth_draining() const {
+  return responding_ && body_sent_ && try_.connected() && response_due_ &&
+         *response_due_ <= kDrained;
+}
+
+void ProxiedRequest::stop_draining() {
+  try_.cancel(Cause::policy_other_leg);
+  done();
+}
+
+void ProxiedRequest::cut(Cause cause) {
+  if (try_.active()) {
+    try_.cancel(cause);
+    note_try();
+  }
+  if (exchange_ == nullptr) return done();
+  tell_breaker(Word::none);
+  exchange_->set_upstream(tries_.all());
+  std::exchange(exchange_, nullptr)->abort(cause);
+  done();
+}
+
+}  // namespace finack::gateway

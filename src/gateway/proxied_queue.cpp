@@ -1,0 +1,66 @@
+// A proxied request before a try: the choice of a server, or the wait for a slot.
+#include <utility>
+
+#include "gateway/proxied_request.h"
+
+namespace finack::gateway {
+
+using record::Cause;
+
+void ProxiedRequest::begin_try() {
+  // Who holds a slot waits for a connection alone, and before all who wait for a slot.
+  const bool behind_others = passage_.share->crowded() && !holds_slot_;
+  if (behind_others || !begin_if_possible()) queue_up();
+}
+
+/// False: it has to wait for a slot.
+bool ProxiedRequest::begin_if_possible() {
+  Cluster& cluster = *passage_.to->cluster;
+  const bool new_slot = !holds_slot_;
+  if (new_slot && !cluster.requests.try_take()) return false;
+  holds_slot_ = true;
+  const Choice choice = passage_.share->pick(exchange_->request(), forwarded_.client,
+                                             std::span(tried_).first(tried_count_));
+  if (choice.full) {
+    if (new_slot) {
+      holds_slot_ = false;
+      cluster.requests.give_back();
+    }
+    return false;
+  }
+  leave_queue();
+  if (choice.server) {
+    ask(*choice.server);
+  } else {
+    fail(tries_.empty() ? Cause::upstream_none_healthy : tries_.all().back().cause);
+  }
+  return true;
+}
+
+void ProxiedRequest::queue_up() {
+  if (!passage_.to->cluster->take_place()) return fail(Cause::policy_overload_shed);
+  holds_place_ = true;
+  passage_.share->wait(turn_, holds_slot_);
+  if (const Nanos most = passage_.to->queue; most != Nanos(0))
+    pause_.set(most, &ProxiedRequest::queued_too_long);
+}
+
+void ProxiedRequest::leave_queue() {
+  if (!std::exchange(holds_place_, false)) return;
+  turn_.unlink();
+  pause_.stop();
+  passage_.to->cluster->queued.give_back();
+}
+
+void ProxiedRequest::give_slot() {
+  if (!std::exchange(holds_slot_, false)) return;
+  passage_.to->cluster->requests.give_back();
+  passage_.share->note_slot();
+}
+
+void ProxiedRequest::queued_too_long() {
+  ledger_.counters().timer_fired(record::TimerKind::queue);
+  fail(Cause::timeout_queue);
+}
+
+}  // namespace finack::gateway
