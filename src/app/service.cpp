@@ -309,6 +309,7 @@ void Service::announce() const {
 void Service::announce_limit() const {
   if (most_connections_ == 0) return;
   std::vector<std::uint32_t> limits;
+  limits.reserve(parts_.listeners.size() + 1);
   for (const server::ListenerOptions& listener : parts_.listeners)
     limits.push_back(listener.settings.limits.connections);
   if (limits.empty()) limits.push_back(settings_.limits.connections);
