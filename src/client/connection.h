@@ -62,8 +62,8 @@ class Connection final : public ListNode,
   void pause_reading();
   void resume_reading();
   /// Lets go of a request that nobody waits for: the connection ends for `cause`, and no more is
-  /// told to the user.
-  void cancel(record::Cause cause, const record::Evidence& evidence = {});
+  /// told to the user. `fault`: it weighs more than its cause says, as the other leg.
+  void cancel(record::Cause cause, const record::Evidence& evidence = {}, bool fault = false);
   /// In a tunnel: our FIN, behind what was written.
   void finish_tunnel();
 
