@@ -40,6 +40,7 @@ bool ProxiedRequest::begin_if_possible() {
 void ProxiedRequest::queue_up() {
   if (!passage_.to->cluster->take_place()) return fail(Cause::policy_overload_shed);
   holds_place_ = true;
+  exchange_->set_queued(true);
   passage_.share->wait(turn_, holds_slot_);
   if (const Nanos most = passage_.to->queue; most != Nanos(0))
     pause_.set(most, &ProxiedRequest::queued_too_long);
@@ -49,6 +50,7 @@ void ProxiedRequest::leave_queue() {
   if (!std::exchange(holds_place_, false)) return;
   turn_.unlink();
   pause_.stop();
+  if (exchange_ != nullptr) exchange_->set_queued(false);
   passage_.to->cluster->queued.give_back();
 }
 
