@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace finack::e2e {
@@ -25,11 +26,17 @@ MetricsPage::MetricsPage(std::string_view text) {
 }
 
 double MetricsPage::sum(std::string_view name, std::string_view labels) const {
+  return sum_of(name, {labels});
+}
+
+double MetricsPage::sum_of(std::string_view name,
+                           std::initializer_list<std::string_view> labels) const {
   double total = 0;
   for (const Sample& sample : samples_) {
-    if (sample.name == name && sample.labels.find(labels) != std::string::npos) {
-      total += sample.value;
-    }
+    const bool fits = std::ranges::all_of(labels, [&](std::string_view label) {
+      return sample.labels.find(label) != std::string::npos;
+    });
+    if (sample.name == name && fits) total += sample.value;
   }
   return total;
 }

@@ -57,7 +57,7 @@ void Differences::evidence(const std::string& key, const std::string& expected) 
 void Differences::ending(const Row& row) {
   word("ended_by", row.ended_by);
   word("how", row.how);
-  word("phase", row.phase);
+  one_of("phase", row.phase);
   word("cause", row.cause);
   word("severity", row.severity);
   one_of("delivered", row.delivered);
