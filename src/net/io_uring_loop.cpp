@@ -507,7 +507,7 @@ void IoUringLoop::close(TcpStream& stream) {
   if (stream.starved_) starved_closing_ = true;
   // A kernel thread that waits for room in a send misses its cancellation when the peer has sent a
   // FIN. Our own FIN wakes it, and leaves no sooner than what is queued before it.
-  if (stream.send_armed_) ::shutdown(stream.fd_, SHUT_WR);
+  if (stream.send_armed_ && !stream.resetting_) ::shutdown(stream.fd_, SHUT_WR);
   if (stream.recv_armed_ || stream.poll_armed_ || stream.send_armed_) cancel(stream);
   close_when_idle(stream);
 }
