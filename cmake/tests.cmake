@@ -112,8 +112,9 @@ if(cli_tests)
   finack_add_test(cli LABELS unit TIMEOUT 300 COMMAND finack_cli_tests)
 endif()
 
-# tests/e2e has a list of its own: peers that run the built command, and the endings matrix. The
-# matrix repeats each case $FINACK_REPEAT times, 3 when that is not set.
+# tests/e2e has a list of its own: peers that run the built command, and the endings matrices of
+# accepted and of dialed connections. A matrix repeats each case $FINACK_REPEAT times; when that is
+# not set, the first three times and the second once.
 if(TARGET finack AND EXISTS ${CMAKE_SOURCE_DIR}/tests/e2e/CMakeLists.txt)
   add_subdirectory(${CMAKE_SOURCE_DIR}/tests/e2e ${CMAKE_BINARY_DIR}/tests/e2e)
 endif()
@@ -123,11 +124,17 @@ if(TARGET finack_matrix)
     $<TARGET_FILE:finack_matrix>)
   set_tests_properties(matrix PROPERTIES RUN_SERIAL TRUE)
 endif()
+if(TARGET finack_gateway_matrix)
+  finack_add_test(gateway_matrix LABELS e2e TIMEOUT 1800 COMMAND bash -c
+    "exec \"$0\" --server \"$FINACK\" --backend both --repeat \"\${FINACK_REPEAT:-1}\""
+    $<TARGET_FILE:finack_gateway_matrix>)
+  set_tests_properties(gateway_matrix PROPERTIES RUN_SERIAL TRUE)
+endif()
 file(GLOB e2e_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/e2e/*_test.cpp)
 if(e2e_sources AND TARGET finack)
   set(e2e_link finack_app finack_storm)
   if(TARGET finack_e2e_support)
-    list(APPEND e2e_link finack_e2e_support)
+    list(APPEND e2e_link finack_e2e_support finack_gateway_scripts)
   endif()
   finack_test_executable(finack_e2e_tests SOURCES ${e2e_sources} LINK ${e2e_link})
   add_dependencies(finack_e2e_tests finack)

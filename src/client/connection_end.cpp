@@ -1,5 +1,6 @@
 // The end of a dialed connection: what its stream or a timer decides, and its one record.
 #include <algorithm>
+#include <cerrno>
 
 #include "client/connection.h"
 #include "client/connection_dialing.h"
@@ -42,6 +43,12 @@ const char* setting_name(TimerKind timer) {
     default:
       return nullptr;
   }
+}
+
+/// We end it: closed, or given up when a budget is over.
+Verdict own_act(Phase phase, Cause cause) {
+  const bool timer = record::info(cause).how == "timeout";
+  return {EndedBy::local, timer ? How::timeout : How::fin, phase, cause};
 }
 
 std::uint64_t micros(Nanos value) {
@@ -120,8 +127,12 @@ void Connection::tunnel_half_over() {
   user_->on_tunnel_fin();
 }
 
-/// Nothing of the request was acknowledged, so the server's kernel has not taken it.
+/// Nothing of the request was acknowledged before the server's FIN left, so its kernel had not
+/// taken it. A RST proves nothing: the kernel does not look at what it acknowledges, and a server
+/// may have read the request whose acknowledgement was still delayed. One that follows a FIN is
+/// told by EPIPE.
 bool Connection::unread() const {
+  if (end_.kind == EndKind::rst && end_.error != EPIPE) return false;
   if (tls_ != nullptr && request_bytes_ > kOneRecord) return false;
   return stream_->unacknowledged() >= request_bytes_;
 }
@@ -158,17 +169,16 @@ record::Evidence Connection::timer_evidence() const {
 }
 
 void Connection::cancel(Cause cause, const record::Evidence& evidence,
-                        record::ConnectionId other_leg) {
+                        record::ConnectionId other_leg, bool fault) {
   if (over_) return;
   user_ = nullptr;
   if (cause == Cause::policy_other_leg) other_leg_ = other_leg;
-  const bool timer = record::info(cause).how == "timeout";
-  end({EndedBy::local, timer ? How::timeout : How::fin, phase_, cause}, evidence);
+  end(own_act(phase_, cause), evidence, fault);
 }
 
 void Connection::cut(Cause cause) {
   if (over_) return;
-  end({EndedBy::local, How::fin, phase_, cause}, {});
+  end(own_act(phase_, cause), {});
 }
 
 Delivered Connection::delivered(std::uint64_t unacked, std::uint64_t unsent) const {

@@ -295,8 +295,13 @@ void Pool::on_gone(Connection& connection) {
   if (--live_ == 0 && options_.emptied) options_.emptied();
 }
 
+Phase Pool::dial_phase() { return dialing_.empty() ? Phase::connect : dialing_.front().phase(); }
+
 void Pool::drain(Cause cause) {
   drained_for_ = cause;
+  // Nobody is left for whom it would be kept.
+  if (waiters_.empty() && fresh_waiters_.empty())
+    dialing_.for_each([&](Connection& connection) { connection.cut(cause); });
   if (witness_ != nullptr) retire(*witness_, cause);
   while (!free_.empty()) retire(free_.back(), cause);
 }

@@ -86,6 +86,8 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   void close(record::Cause cause);
   /// Ends all connections now.
   void cut(record::Cause cause);
+  /// How far the dial is that has been under way longest: what who waits is waiting for.
+  record::Phase dial_phase();
   bool empty() const { return live_ == 0; }
   UpstreamServer& server() const { return *options_.server; }
   const Timeouts& timeouts() const { return options_.timeouts; }

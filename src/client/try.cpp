@@ -25,6 +25,7 @@ constexpr record::Ending kCompleted{.ended_by = EndedBy::local,
 
 void Try::begin(Pool& pool, const Begin& begin) {
   assert(!active());
+  pool_ = &pool;
   server_ = &pool.server();
   server_->requests_live.fetch_add(1, std::memory_order_relaxed);
   entry_ = ledger_.open_request(record::Role::client);
@@ -124,21 +125,21 @@ void Try::on_timer() {
   observer_.on_try_failed(give_up(Cause::timeout_try, evidence));
 }
 
-void Try::cancel(Cause cause, const record::Evidence& evidence) {
-  if (active()) give_up(cause, evidence);
+void Try::cancel(Cause cause, const record::Evidence& evidence, bool fault) {
+  if (active()) give_up(cause, evidence, fault);
 }
 
-record::Ending Try::give_up(Cause cause, const record::Evidence& evidence) {
+record::Ending Try::give_up(Cause cause, const record::Evidence& evidence, bool fault) {
   const bool timer = record::info(cause).how == "timeout";
   Connection* const connection = connection_;
   Waiter::unlink();
   const Cause own = record::info(cause).ends_request ? cause : Cause::app_cancelled;
   const record::Ending ending =
       ending_of({EndedBy::local, timer ? How::timeout : How::fin,
-                 connection != nullptr ? connection->phase() : Phase::connect, own},
+                 connection != nullptr ? connection->phase() : pool_->dial_phase(), own},
                 request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed, evidence);
   finish(ending);
-  if (connection != nullptr) connection->cancel(cause, evidence, other_leg_);
+  if (connection != nullptr) connection->cancel(cause, evidence, other_leg_, fault);
   return ending;
 }
 

@@ -64,7 +64,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
 
   /// Nobody waits for it any more: its connection ends for `cause`, and it as well, for
   /// app.cancelled where that is a connection's cause alone. The observer is told nothing.
-  void cancel(record::Cause cause, const record::Evidence& evidence = {});
+  void cancel(record::Cause cause, const record::Evidence& evidence = {}, bool fault = false);
 
   bool active() const { return static_cast<bool>(entry_); }
   bool connected() const { return connection_ != nullptr; }
@@ -95,7 +95,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
 
   void complete(Progress progress);
   void fail(const record::Ending& ending);
-  record::Ending give_up(record::Cause cause, const record::Evidence& evidence);
+  record::Ending give_up(record::Cause cause, const record::Evidence& evidence, bool fault = false);
   void let_go(const record::Ending& ending);
   void finish(const record::Ending& ending);
   void finish_completed();
@@ -104,6 +104,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   net::Loop& loop_;
   record::Ledger& ledger_;
   TryObserver& observer_;
+  Pool* pool_ = nullptr;
   UpstreamServer* server_ = nullptr;
   Connection* connection_ = nullptr;
   record::RequestEntry entry_;

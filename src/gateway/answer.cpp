@@ -63,7 +63,8 @@ int status_of(Cause cause) {
   }
 }
 
-void answer(http::Exchange& exchange, int status, Cause cause, std::string_view proxy_status) {
+void answer(http::Exchange& exchange, int status, Cause cause, std::string_view proxy_status,
+            const record::Evidence* evidence) {
   const std::string_view text = text_of(status);
   std::array<http::Header, 2> fields;
   std::size_t count = 0;
@@ -75,6 +76,7 @@ void answer(http::Exchange& exchange, int status, Cause cause, std::string_view 
   head.headers = std::span(fields).first(count);
   head.content_length = text.size();
   head.cause = cause;
+  head.evidence = evidence;
   exchange.respond(head, text);
 }
 

@@ -7,9 +7,9 @@
 namespace finack::gateway {
 
 /// Answers with a short text and an error of ours or the upstream's as the request's cause.
-/// `proxy_status`: the value of that field; "": none.
+/// `proxy_status`: the value of that field; "": none. `evidence`: of the cause.
 void answer(http::Exchange& exchange, int status, record::Cause cause,
-            std::string_view proxy_status);
+            std::string_view proxy_status, const record::Evidence* evidence = nullptr);
 
 /// What a client is told when its request failed for this cause: 413, 502, 503, 504 or 508.
 int status_of(record::Cause cause);

@@ -42,9 +42,13 @@ void ProxiedRequest::abandon(Cause cause) {
   tell_breaker(Word::none);
   const bool drain = worth_draining();
   if (try_.active()) {
-    if (!drain) try_.cancel(Cause::policy_other_leg);
+    // What ends all of the process's connections ends both legs; else the one ends for the other's
+    // sake, and weighs as much.
+    const bool both = cause == Cause::operator_shutdown_forced || cause == Cause::timeout_drain;
+    const bool fault = record::info(cause).severity == record::Severity::fault;
+    if (!drain) try_.cancel(both ? cause : Cause::policy_other_leg, {}, fault);
     record::UpstreamTry one = try_.summary();
-    one.cause = Cause::app_cancelled;
+    if (drain) one.cause = Cause::app_cancelled;
     if (drain) one.duration = loop_.now() - try_began_;
     tries_.add(one);
   }

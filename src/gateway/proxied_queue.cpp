@@ -51,6 +51,7 @@ void ProxiedRequest::leave_queue() {
   if (!std::exchange(holds_place_, false)) return;
   turn_.unlink();
   pause_.stop();
+  if (exchange_ != nullptr) exchange_->set_queued(false);
   passage_.to->cluster->queued.give_back();
 }
 

@@ -235,8 +235,11 @@ void ProxiedRequest::fail(Cause cause, Cause because) {
   } else if (responding_) {
     exchange.abort(cause);
   } else {
+    record::Evidence evidence;
+    if (because != cause) evidence.reason = record::name(because).data();
+    if (cause == Cause::policy_overload_shed) evidence.resource = "queue";
     answer(exchange, status_of(because), cause,
-           passage_.plan->forwarding().proxy_status(because, arena_));
+           passage_.plan->forwarding().proxy_status(because, arena_), &evidence);
   }
   done();
 }

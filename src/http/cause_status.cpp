@@ -29,6 +29,7 @@ int status_of(Cause cause) {
     case Cause::policy_loop:
       return 508;
     case Cause::policy_response_blocked:
+    case Cause::operator_killed:  // the server's connection
       return 502;
     default:
       break;
@@ -55,6 +56,7 @@ bool of_other_leg(Cause cause) {
     case Cause::timeout_try:
     case Cause::timeout_request_total:
     case Cause::timeout_queue:
+    case Cause::operator_killed:
       return true;
     default:
       break;

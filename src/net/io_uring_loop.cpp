@@ -505,6 +505,9 @@ void IoUringLoop::close(TcpStream& stream) {
   if (stream.holding_) held_.erase(&stream);
   stream.holding_ = false;
   if (stream.starved_) starved_closing_ = true;
+  // A kernel thread that waits for room in a send misses its cancellation when the peer has sent a
+  // FIN. Our own FIN wakes it, and leaves no sooner than what is queued before it.
+  if (stream.send_armed_ && !stream.resetting_) ::shutdown(stream.fd_, SHUT_WR);
   if (stream.recv_armed_ || stream.poll_armed_ || stream.send_armed_) cancel(stream);
   close_when_idle(stream);
 }

@@ -154,6 +154,7 @@ void TcpStream::reset() {
   if (closing_) return;
   const linger abort{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+  resetting_ = true;
   close();
 }
 

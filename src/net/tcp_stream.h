@@ -79,6 +79,7 @@ class TcpStream final : public ByteStream {
   bool fin_wanted_ : 1 = false;     ///< shutdown_write came while a send was pending.
   bool fin_sent_ : 1 = false;       ///< Ours.
   bool closing_ : 1 = false;
+  bool resetting_ : 1 = false;      ///< What is queued is dropped.
   bool closed_ : 1 = false;         ///< on_closed was called.
   bool recv_armed_ : 1 = false;     ///< io_uring: the multishot receive is with the kernel.
   bool poll_armed_ : 1 = false;     ///< io_uring: the watch for RDHUP, HUP and ERR is.

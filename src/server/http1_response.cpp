@@ -131,8 +131,13 @@ bool Http1Exchange::begin_response(const ResponseHead& head, bool whole, std::ui
            : head_.minor == 0 ? Out::until_close
                               : Out::chunked;
   // Before what this answer means for a body that is still coming: its cause decided first.
-  if (head.cause != Cause::unknown && head.status >= 400 && !r_.verdict)
+  if (head.cause != Cause::unknown && head.status >= 400 && !r_.verdict) {
     r_.verdict = reply_for(head.cause, connection_->phase());
+    if (head.evidence != nullptr) {
+      evidence_ = *head.evidence;
+      r_.has_evidence = true;
+    }
+  }
   decide_close(head, whole);
   if (!head.exception.empty()) exception_ = head.exception.substr(0, 256);
 
@@ -308,8 +313,10 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
 /// The client must see that something is missing: no last chunk, fewer bytes than promised.
 void Http1Exchange::cut_for(Cause cause) {
   const How how = r_.out == Out::until_close ? How::rst : How::fin;
-  r_.verdict = Verdict{EndedBy::local, how, Phase::response, cause};
-  Verdict close = *r_.verdict;
+  const bool wait = record::info(cause).family == record::CauseFamily::timeout;
+  Verdict close{EndedBy::local, how, Phase::response, cause};
+  r_.verdict = close;
+  if (wait) r_.verdict->how = How::timeout;
   if (http::of_other_leg(cause)) {
     close.cause = Cause::policy_other_leg;
     close.severity = record::info(cause).severity;
@@ -325,9 +332,10 @@ void Http1Exchange::client_left(Cause cause) {
   const bool half_closed = connection_->peer_finished();
   if (cause == Cause::client_left_waiting && responding && !fin_handling_)
     cause = Cause::client_left_receiving;
-  r_.verdict =
-      Verdict{EndedBy::peer, half_closed ? How::fin : How::rst,
-              cause == Cause::client_left_receiving ? Phase::response : Phase::handling, cause};
+  const Phase at = cause == Cause::client_left_receiving  ? Phase::response
+                   : connection_->phase() == Phase::queue ? Phase::queue
+                                                          : Phase::handling;
+  r_.verdict = Verdict{EndedBy::peer, half_closed ? How::fin : How::rst, at, cause};
   if (responding) r_.response = Response::broken;
   override_close(*r_.verdict);
   close_.must_reset = true;

@@ -72,6 +72,10 @@ constexpr auto kRules = std::to_array<Rule>({
      Cause::client_body_truncated, At::here},
 
     // The FIN came first and the reset proves what it meant.
+    {kReset, bit(Phase::queue), kFinHandling | kUnacked, 0, EndedBy::peer, How::fin,
+     Cause::client_left_queued, At::here},
+    {kReset, bit(Phase::queue), kFinHandling | kUnsent, 0, EndedBy::peer, How::fin,
+     Cause::client_left_queued, At::here},
     {kReset, kServing, kFinHandling | kUnacked, 0, EndedBy::peer, How::fin,
      Cause::client_left_waiting, At::handling},
     {kReset, kServing, kFinHandling | kUnsent, 0, EndedBy::peer, How::fin,
@@ -153,7 +157,10 @@ Verdict reply_for(Cause cause, Phase phase) {
   // Also where no place was waited for, because none could come.
   if (row.server_phases == record::PhaseSet{Phase::queue}) phase = Phase::queue;
   const bool wait = row.family == record::CauseFamily::timeout;
-  return {EndedBy::local, wait ? How::timeout : How::reply, phase, cause};
+  Verdict verdict{EndedBy::local, wait ? How::timeout : How::reply, phase, cause};
+  // A notice where another try is made: here the request failed.
+  if (cause == Cause::upstream_stale_reuse) verdict.severity = record::Severity::fault;
+  return verdict;
 }
 
 Verdict judge(TimerKind timer, Phase phase, bool gone) {

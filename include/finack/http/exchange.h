@@ -51,6 +51,8 @@ struct ResponseHead {
   /// own: policy.no_route, app.failed, upstream.refused … unknown: ok.completed.
   record::Cause cause = record::Cause::unknown;
   std::string_view exception;  ///< What the handler threw, for the record.
+  /// What else the record shall say of that cause; nullptr: nothing. Copied.
+  const record::Evidence* evidence = nullptr;
   static constexpr std::uint64_t kChunked = ~std::uint64_t{0};
 };
 

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "e2e/matrix/acts.h"
-#include "e2e/matrix/metrics_page.h"
+#include "e2e/support/metrics_page.h"
 
 namespace finack::matrix {
 namespace {

@@ -5,98 +5,17 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include "e2e/matrix/exclusions.h"
 #include "e2e/matrix/sequences.h"
+#include "e2e/support/listed_rows.h"
 #include "finack/record/cause.h"
 
 namespace finack::matrix {
 namespace {
 
-/// One ending as the closed list allows it: the smallest thing that has a case or an exclusion.
-struct Listed {
-  std::string ends;  ///< c connection, r request
-  std::string cause;
-  std::string phase;
-  std::string how;
-
-  auto operator<=>(const Listed&) const = default;
-  std::string text() const {
-    return fmt::format("{} {} in {} by {}", ends == "c" ? "connection" : "request", cause, phase,
-                       how);
-  }
-};
-
-std::vector<std::string> words(std::string_view text) {
-  std::istringstream in{std::string(text)};
-  std::vector<std::string> out;
-  for (std::string word; in >> word;) out.push_back(word);
-  return out;
-}
-
-/// All that the list of causes allows an accepted connection and its requests to end with.
-std::set<Listed> listed_rows() {
-  std::set<Listed> out;
-  for (const record::CauseInfo& info : record::all_causes()) {
-    if (!info.server) continue;
-    for (std::size_t i = 0; i < record::kPhaseCount; ++i) {
-      const auto phase = static_cast<record::Phase>(i);
-      if (!info.server_phases.contains(phase)) continue;
-      for (const std::string& how : words(info.how)) {
-        const Listed row{"", std::string(info.name), std::string(record::name(phase)), how};
-        if (info.ends_connection) out.insert({"c", row.cause, row.phase, row.how});
-        if (info.ends_request) out.insert({"r", row.cause, row.phase, row.how});
-      }
-    }
-  }
-  return out;
-}
-
-/// "*" is every word, "kernel.*" every word that begins like that.
-bool matches(std::string_view pattern, std::string_view word) {
-  if (!pattern.ends_with('*')) return pattern == word;
-  return word.starts_with(pattern.substr(0, pattern.size() - 1));
-}
-
-/// Rows by the exclusions that name them.
-class Exclusions {
- public:
-  Exclusions(std::vector<std::string>& complaints, const std::set<Listed>& listed)
-      : complaints_(complaints), listed_(listed) {
-    for (const Exclusion& line : exclusions()) {
-      for (const std::string& cause : words(line.causes)) {
-        for (const std::string& ends : words(line.ends)) {
-          for (const std::string& phase : words(line.phases)) {
-            for (const std::string& how : words(line.hows)) add(line, {ends, cause, phase, how});
-          }
-        }
-      }
-    }
-  }
-
-  bool contains(const Listed& row) const { return reasons_.contains(row); }
-  std::string_view reason(const Listed& row) const { return reasons_.at(row); }
-
- private:
-  void add(const Exclusion& line, const Listed& pattern) {
-    bool is_needed = false;
-    for (const Listed& row : listed_) {
-      if (row.ends != pattern.ends || !matches(pattern.cause, row.cause) ||
-          !matches(pattern.phase, row.phase) || !matches(pattern.how, row.how)) {
-        continue;
-      }
-      is_needed |= reasons_.emplace(row, line.reason).second;
-    }
-    if (is_needed) return;
-    complaints_.push_back(fmt::format("the exclusion of {} excludes no row (of its own): {}",
-                                      pattern.text(), line.reason));
-  }
-
-  std::vector<std::string>& complaints_;
-  const std::set<Listed>& listed_;
-  std::map<Listed, std::string_view> reasons_;
-};
+using e2e::ExclusionTable;
+using e2e::Listed;
 
 bool is_claimed(const Case& each, const Claim& claim) {
   const auto is_it = [&](const Row& row) {
@@ -133,24 +52,13 @@ std::set<Listed> covered_rows(const Case& each) {
 }
 
 void check_causes(std::vector<std::string>& out, const std::vector<Case>& cases) {
-  const std::set<Listed> listed = listed_rows();
-  const Exclusions excluded(out, listed);
-  std::set<Listed> missing = listed;
+  const std::set<Listed> listed = e2e::listed_rows(record::Role::server);
+  const ExclusionTable excluded(exclusions(), listed, out);
+  std::map<Listed, std::string> covered;
   for (const Case& each : cases) {
-    for (const Listed& row : covered_rows(each)) {
-      if (!listed.contains(row)) {
-        out.push_back(fmt::format("{} expects {}, which is not in the list of causes", each.name,
-                                  row.text()));
-      } else if (excluded.contains(row)) {
-        out.push_back(fmt::format("{} meets {}, which is excluded: {}", each.name, row.text(),
-                                  excluded.reason(row)));
-      }
-      missing.erase(row);
-    }
+    for (const Listed& row : covered_rows(each)) covered.emplace(row, each.name);
   }
-  for (const Listed& row : missing) {
-    if (!excluded.contains(row)) out.push_back(fmt::format("no case for {}", row.text()));
-  }
+  e2e::check_rows(covered, listed, excluded, out);
 }
 
 void check_findings(std::vector<std::string>& out, const std::vector<Case>& cases) {

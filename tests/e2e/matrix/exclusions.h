@@ -1,17 +1,11 @@
 #pragma once
 #include <span>
 
+#include "e2e/support/listed_rows.h"
+
 namespace finack::matrix {
 
-/// Rows of the list of causes that no case can meet. Each field but the reason is a list of words;
-/// all combinations of them are excluded. `*` at the end of a word stands for any ending of it.
-struct Exclusion {
-  const char* ends;  ///< c connection, r request
-  const char* causes;
-  const char* phases;
-  const char* hows;
-  const char* reason;
-};
+using e2e::Exclusion;
 
 struct FindingExclusion {
   const char* finding;

@@ -10,85 +10,9 @@ namespace finack::matrix {
 namespace {
 
 namespace json = boost::json;
-
-std::string text_of(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr) return "";
-  if (value->is_string()) return std::string(value->as_string());
-  return json::serialize(*value);
-}
-
-std::uint64_t number_of(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_number()) return 0;
-  return value->to_number<std::uint64_t>();
-}
-
-/// Collects differences of one record.
-class Differences {
- public:
-  Differences(std::string what, const json::object& record)
-      : what_(std::move(what)), record_(record) {}
-
-  void word(std::string_view key, const std::string& expected) {
-    const std::string got = text_of(record_, key);
-    if (got != expected) add(key, expected, got);
-  }
-
-  /// `expected`: words that may stand there, with '|' between them.
-  void one_of(std::string_view key, const std::string& expected) {
-    const std::string got = text_of(record_, key);
-    for (std::string_view rest = expected;;) {
-      const std::size_t end = rest.find('|');
-      if (rest.substr(0, end) == got) return;
-      if (end == std::string_view::npos) break;
-      rest.remove_prefix(end + 1);
-    }
-    add(key, expected, got);
-  }
-
-  void range(std::string_view key, std::uint64_t min, std::uint64_t max) {
-    const std::uint64_t got = number_of(record_, key);
-    if (record_.if_contains(key) == nullptr || got < min || got > max) {
-      add(key, min == max ? fmt::format("{}", min) : fmt::format("{}..{}", min, max),
-          text_of(record_, key));
-    }
-  }
-
-  void evidence(const std::string& key, const std::string& expected) {
-    const json::value* evidence = record_.if_contains("evidence");
-    std::string got;
-    if (evidence != nullptr && evidence->is_object()) got = text_of(evidence->as_object(), key);
-    if (expected == "*" ? got.empty() : got != expected) add("evidence." + key, expected, got);
-  }
-
-  void add(std::string_view field, std::string_view expected, std::string_view got) {
-    lines_.push_back(fmt::format("    {}: {} expected {}, got {}", what_, field,
-                                 expected.empty() ? "nothing" : expected,
-                                 got.empty() ? "nothing" : got));
-  }
-
-  std::vector<std::string> take() {
-    if (!lines_.empty()) lines_.push_back(fmt::format("      {}", json::serialize(record_)));
-    return std::move(lines_);
-  }
-
- private:
-  std::string what_;
-  const json::object& record_;
-  std::vector<std::string> lines_;
-};
-
-void ending(Differences& out, const Row& row) {
-  out.word("ended_by", row.ended_by);
-  out.word("how", row.how);
-  out.word("phase", row.phase);
-  out.word("cause", row.cause);
-  out.word("severity", row.severity);
-  out.one_of("delivered", row.delivered);
-  out.range("undelivered_bytes", row.undelivered_min, row.undelivered_max);
-  for (const auto& [key, value] : row.evidence) out.evidence(key, value);
-}
+using e2e::Differences;
+using e2e::number_of;
+using e2e::text_of;
 
 /// What holds for every connection, whatever ended it: what the peer has counted bounds our books.
 void byte_counts(Differences& out, const json::object& record, const Peer& peer) {
@@ -102,22 +26,6 @@ void byte_counts(Differences& out, const json::object& record, const Peer& peer)
     out.add("bytes_out", fmt::format("at least the {} that the peer read", peer.received()),
             fmt::format("{}", sent));
   }
-}
-
-/// Whatever is not normal explains itself.
-void explained(Differences& out, const json::object& record, const Row& row) {
-  const bool present = !text_of(record, "explain").empty();
-  if (present != (row.severity != "normal"))
-    out.add("explain", row.severity == "normal" ? "" : "some sentences", present ? "some" : "");
-}
-
-/// The kernel's view of a socket that did not end well; who was shut out at accept has none left.
-void kernel_view(Differences& out, const json::object& record, const Row& row) {
-  const bool lived = row.severity != "normal" && row.phase != "accept";
-  const json::value* tcp = record.if_contains("tcp");
-  if (lived && (tcp == nullptr || !tcp->is_object() || text_of(tcp->as_object(), "state").empty()))
-    out.add("tcp", "what the kernel knows", "");
-  if (!lived && tcp != nullptr) out.add("tcp", "", text_of(record, "tcp"));
 }
 
 void append(std::vector<std::string>& out, std::vector<std::string> more) {
@@ -158,9 +66,7 @@ void compare_requests(std::vector<std::string>& out, const Records& records,
   for (std::size_t i = 0; i < got.size(); ++i) {
     const Row& row = expected.requests[i];
     Differences differences(fmt::format("{} request {}", what, i + 1), *got[i]);
-    ending(differences, row);
-    explained(differences, *got[i], row);
-    if (row.status >= 0) differences.word("status", fmt::format("{}", row.status));
+    differences.ending(row);
     append(out, differences.take());
   }
 }
@@ -179,41 +85,14 @@ void compare_peerless(std::vector<std::string>& out, const Records& records,
     }
     Differences differences("connection without a peer", record);
     const Row& row = rows[next++];
-    ending(differences, row);
-    explained(differences, record, row);
-    kernel_view(differences, record, row);
+    differences.ending(row);
+    differences.kernel_view(row);
     differences.range("requests", 0, 0);
     append(out, differences.take());
   }
 }
 
 }  // namespace
-
-Records read_records(const std::string& path) {
-  Records out;
-  const std::string text = e2e::read_text_file(path);
-  std::size_t at = 0;
-  for (std::size_t end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
-    const std::string line = text.substr(at, end - at);
-    boost::system::error_code error;
-    json::value value = json::parse(line, error);
-    if (error || !value.is_object()) {
-      out.broken.push_back(line);
-      continue;
-    }
-    json::object& object = value.as_object();
-    const std::string kind = text_of(object, "kind");
-    if (kind == "finding") {
-      out.findings.push_back(std::move(object));
-    } else if (kind != "connection" && kind != "request") {
-      out.broken.push_back(line);
-    } else if (const std::string purpose = text_of(object, "purpose");
-               purpose.empty() || purpose == "traffic") {
-      (kind == "connection" ? out.connections : out.requests).push_back(std::move(object));
-    }
-  }
-  return out;
-}
 
 bool all_there(const Records& records, const std::vector<Expected>& expected, const Case& what) {
   std::size_t requests = 0;
@@ -264,10 +143,9 @@ std::vector<std::string> compare(const Records& records, const std::vector<Expec
       continue;
     }
     Differences differences(what, *record);
-    ending(differences, expected[i].connection);
+    differences.ending(expected[i].connection);
     byte_counts(differences, *record, peers[i]);
-    explained(differences, *record, expected[i].connection);
-    kernel_view(differences, *record, expected[i].connection);
+    differences.kernel_view(expected[i].connection);
     const std::size_t requests = expected[i].requests.size();
     differences.range("requests", requests, requests);
     append(out, differences.take());

@@ -1,22 +1,14 @@
 #pragma once
-#include <boost/json.hpp>
 #include <string>
 #include <vector>
 
 #include "e2e/matrix/case.h"
+#include "e2e/support/record_lines.h"
 
 namespace finack::matrix {
 
-/// The record lines of a server, as far as they are about traffic.
-struct Records {
-  std::vector<boost::json::object> connections;
-  std::vector<boost::json::object> requests;
-  std::vector<boost::json::object> findings;
-  std::vector<std::string> broken;  ///< Lines that are no record: never expected.
-};
-
-/// Reads the file as it stands now; a last line without its newline is left out.
-Records read_records(const std::string& path);
+using e2e::read_records;
+using e2e::Records;
 
 /// Holds the findings against those that the case expects: each once, and no others. Only
 /// finding.loop_blocked may come beside them: a busy machine may stop any thread.

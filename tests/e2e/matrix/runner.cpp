@@ -4,10 +4,9 @@
 #include <signal.h>
 
 #include <map>
-#include <thread>
 
-#include "e2e/matrix/metrics_page.h"
 #include "e2e/matrix/records.h"
+#include "e2e/support/metrics_page.h"
 
 namespace finack::matrix {
 namespace {
@@ -124,29 +123,13 @@ void perform(const Case& what, const RunOptions& options, Outcome& outcome) {
   }
 }
 
-void guarded(const Case& what, const RunOptions& options, Outcome& outcome) {
-  try {
-    if (what.own_network) enter_own_network();
-    perform(what, options, outcome);
-    if (!outcome.lines.empty()) outcome.kind = Outcome::Kind::failed;
-  } catch (const Skipped& skipped) {
-    outcome.kind = Outcome::Kind::skipped;
-    outcome.lines = {fmt::format("    {}", skipped.what())};
-  } catch (const std::exception& error) {
-    outcome.kind = Outcome::Kind::failed;
-    outcome.lines.push_back(fmt::format("    {}", error.what()));
-  }
-}
-
 }  // namespace
 
 Outcome run_case(const Case& what, const RunOptions& options) {
-  Outcome outcome;
-  const auto start = e2e::SteadyClock::now();
-  // A thread of its own: a network namespace is entered for good, and the server dies with it.
-  std::thread([&] { guarded(what, options, outcome); }).join();
-  outcome.seconds = std::chrono::duration<double>(e2e::SteadyClock::now() - start).count();
-  return outcome;
+  return e2e::outcome_of([&](Outcome& outcome) {
+    if (what.own_network) enter_own_network();
+    perform(what, options, outcome);
+  });
 }
 
 }  // namespace finack::matrix

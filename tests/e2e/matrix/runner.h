@@ -1,23 +1,11 @@
 #pragma once
-#include <string>
-#include <vector>
-
 #include "e2e/matrix/case.h"
+#include "e2e/support/case_runs.h"
 
 namespace finack::matrix {
 
-struct Outcome {
-  enum class Kind { passed, failed, skipped };
-  Kind kind = Kind::passed;
-  std::vector<std::string> lines;  ///< Differences, or why it was skipped.
-  double seconds = 0;
-};
-
-struct RunOptions {
-  std::string server;     ///< Path of the finack command.
-  std::string backend;    ///< "epoll" or "io_uring"
-  std::string directory;  ///< A fresh directory of this run's own.
-};
+using e2e::Outcome;
+using e2e::RunOptions;
 
 /// Starts a server, performs the case's act against it, waits for its records, stops it, and
 /// compares everything. At most 20 s. Any thread; several cases may run at once.

@@ -1,92 +1,36 @@
 #pragma once
-#include <deque>
-#include <memory>
-#include <stdexcept>
-#include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "e2e/support/bounded.h"
-#include "e2e/support/demo_server.h"
-#include "e2e/support/peer.h"
+#include "e2e/support/metrics_page.h"
+#include "e2e/support/scene.h"
 
 namespace finack::matrix {
 
 using e2e::Deadline;
+using e2e::enter_own_network;
 using e2e::Failure;
+using e2e::fetch_metrics;
+using e2e::MetricsPage;
 using e2e::Millis;
 using e2e::Peer;
 using e2e::Response;
+using e2e::Skipped;
 using e2e::StreamSight;
 
 struct Expected;
 
-/// The machine lacks what the case needs; said loudly, never taken for a success.
-class Skipped : public std::runtime_error {
+/// The scene of an accepted connection's endings. One thread.
+class Stage : public e2e::Scene {
  public:
-  using std::runtime_error::runtime_error;
-};
+  using Scene::Scene;
 
-/// Where a case's act takes place: one server, its peers, one deadline. Peers live until the
-/// records have been compared, so that an act which leaves one open leaves it open. One thread.
-class Stage {
- public:
-  Stage(e2e::DemoServer& server, std::string backend, const Deadline& deadline);
-
-  Peer& connect(const e2e::PeerOptions& options = {});
-  /// A peer with a small receive buffer: soon its window is shut.
-  Peer& connect_narrow(int receive_buffer = 16384);
   /// Adds what the peer just connected must leave behind, where only the act can know.
   void expect(Expected expected);
-
-  /// Throws Failure with `what` unless `held`.
-  void check(bool held, std::string_view what);
-  /// Asks for a response that is complete, of that status.
-  void check_answer(const Response& response, int status);
-
-  /// Gives the server the time to take in what was sent; no verdict may rest on it alone.
-  void settle(Millis duration = Millis(120));
-  /// Waits until the server counts `count` live connections in `phase` (its own metrics).
-  void wait_phase(std::string_view phase, int count = 1);
-
-  /// Waits until the server, told to drain, has closed its listening sockets: every worker has seen
-  /// it.
-  void wait_drain();
-
-  void signal(int number);  ///< The server need not be stopped by the harness after SIGTERM.
-  void freeze();            ///< SIGSTOP, and waits until it stands still.
-  void thaw();
-
-  /// Destroys one socket from outside, as `ss -K` does: the one with `local` here and `remote`
-  /// there.
-  void kill_socket(std::uint16_t local, std::uint16_t remote);
-  /// Runs a command; its exit status.
-  int run(const std::vector<std::string>& words);
-
-  /// "epoll" or "io_uring".
-  const std::string& backend() const { return backend_; }
-  e2e::DemoServer& server() { return server_; }
-  const Deadline& deadline() const { return deadline_; }
-  std::deque<Peer>& peers() { return peers_; }
   const std::vector<Expected>& expectations() const { return expected_; }
-  bool stopping() const { return stopping_; }
 
  private:
-  bool listens() const;
-
-  e2e::DemoServer& server_;
-  std::string backend_;
-  Deadline deadline_;
-  std::deque<Peer> peers_;
   std::vector<Expected> expected_;
-  bool stopping_ = false;
 };
-
-/// The server's metrics page, read through its admin listener.
-std::string fetch_metrics(std::uint16_t admin_port, const Deadline& deadline);
-
-/// Gives the calling thread a network of its own with only a loopback in it; throws Skipped where
-/// that is not allowed.
-void enter_own_network();
 
 }  // namespace finack::matrix

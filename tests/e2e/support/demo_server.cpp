@@ -81,11 +81,12 @@ DemoServer::~DemoServer() {
 }
 
 void DemoServer::start(const DemoOptions& options) {
-  std::vector<std::string> words = {
-      options.program,     "demo",        "--listen",  "127.0.0.1:0",
-      "--admin",           "127.0.0.1:0", "--records", records_path_,
-      "--record-requests", "all",         "--console", "off",
-      "--workers",         "1",           "--backend", options.backend};
+  std::vector<std::string> words = {options.program};
+  words.insert(words.end(), options.command.begin(), options.command.end());
+  const std::vector<std::string> shared = {
+      "--admin",   "127.0.0.1:0", "--records", records_path_, "--record-requests", "all",
+      "--console", "off",         "--workers", "1",           "--backend",         options.backend};
+  words.insert(words.end(), shared.begin(), shared.end());
   words.insert(words.end(), options.flags.begin(), options.flags.end());
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());

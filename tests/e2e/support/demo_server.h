@@ -10,13 +10,15 @@
 
 namespace finack::e2e {
 
-/// How to start one `finack demo`.
+/// How to start one `finack demo`, or another command that listens.
 struct DemoOptions {
   std::string program;             ///< Path of the finack command.
   std::string directory;           ///< For its records and standard error; exists already.
   std::string backend = "epoll";   ///< As --backend takes it.
   std::vector<std::string> flags;  ///< After the usual ones.
   std::uint64_t descriptors = 0;   ///< RLIMIT_NOFILE; 0: as ours.
+  /// What begins its command line; the flags that all share follow.
+  std::vector<std::string> command = {"demo", "--listen", "127.0.0.1:0"};
 };
 
 /// A `finack demo` process of our own, on ports of its own choosing, that never outlives this

@@ -33,6 +33,12 @@ sockaddr_in ipv4(const std::string& host, std::uint16_t port) {
   return address;
 }
 
+std::string text(const sockaddr_in& address) {
+  std::array<char, INET_ADDRSTRLEN> host{};
+  inet_ntop(AF_INET, &address.sin_addr, host.data(), host.size());
+  return fmt::format("{}:{}", host.data(), ntohs(address.sin_port));
+}
+
 sockaddr* generic(sockaddr_in& address) { return reinterpret_cast<sockaddr*>(&address); }
 
 bool wait_for(int fd, short events, const Deadline& deadline) {
@@ -102,9 +108,19 @@ Peer::Peer(std::uint16_t port, const Deadline& deadline, const PeerOptions& opti
   socklen_t size = sizeof local;
   if (::getsockname(fd(), generic(local), &size) != 0) fail_errno("getsockname");
   local_port_ = ntohs(local.sin_port);
-  std::array<char, INET_ADDRSTRLEN> text{};
-  inet_ntop(AF_INET, &local.sin_addr, text.data(), text.size());
-  address_ = fmt::format("{}:{}", text.data(), local_port_);
+  address_ = text(local);
+}
+
+Peer::Peer(Fd accepted, const Deadline& deadline) : deadline_(deadline), fd_(std::move(accepted)) {
+  const int on = 1;
+  ::setsockopt(fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  sockaddr_in name{};
+  socklen_t size = sizeof name;
+  if (::getsockname(fd(), generic(name), &size) != 0) fail_errno("getsockname");
+  local_port_ = ntohs(name.sin_port);
+  size = sizeof name;
+  // Whoever dialed may have gone already.
+  if (::getpeername(fd(), generic(name), &size) == 0) address_ = text(name);
 }
 
 void Peer::send(std::string_view bytes, Millis limit) {
@@ -153,7 +169,7 @@ Peer::Got Peer::fill(const Deadline& deadline) {
 bool Peer::need(std::size_t bytes, const Deadline& deadline) {
   while (in_.size() < bytes) {
     const Got got = fill(deadline);
-    if (got == Got::nothing) throw Failure("the response did not come to its end in time");
+    if (got == Got::nothing) throw Failure("what was awaited did not come in time");
     if (got != Got::bytes) return false;
   }
   return true;
@@ -247,6 +263,20 @@ Response Peer::read_response(Millis limit, bool head_only) {
     read_body(out, deadline);
   }
   return out;
+}
+
+std::string Peer::read_head(Millis limit) {
+  const Deadline deadline = deadline_.within(limit);
+  std::size_t end = 0;
+  while ((end = in_.find("\r\n\r\n")) == std::string::npos) {
+    if (!need(in_.size() + 1, deadline)) throw Failure("the stream ended before a request's head");
+  }
+  return take(end + 4);
+}
+
+std::string Peer::read_text(std::size_t count, Millis limit) {
+  if (!need(count, deadline_.within(limit))) throw Failure("the stream ended in the body");
+  return take(count);
 }
 
 void Peer::read_bytes(std::size_t count, Millis limit) {

@@ -38,8 +38,11 @@ struct PeerOptions {
 class Peer {
  public:
   Peer(std::uint16_t port, const Deadline& deadline, const PeerOptions& options = {});
+  /// The accepted end of a connection that finack dialed.
+  Peer(Fd accepted, const Deadline& deadline);
 
-  /// This end's address as records print it: "127.0.0.1:50312".
+  /// The address that records name by this end, "127.0.0.1:50312": of two ends, the one that
+  /// dialed.
   const std::string& address() const { return address_; }
   std::uint16_t local_port() const { return local_port_; }
   std::uint64_t sent() const { return sent_; }
@@ -52,6 +55,10 @@ class Peer {
 
   /// Reads until one response is complete or the stream ends. `head_only`: the answer to a HEAD.
   Response read_response(Millis limit = Millis(5000), bool head_only = false);
+  /// Reads a request's head; the blank line behind it is its end. The body stays for read_text.
+  std::string read_head(Millis limit = Millis(5000));
+  /// The next `count` bytes.
+  std::string read_text(std::size_t count, Millis limit = Millis(5000));
   /// Reads until at least `count` bytes more have come; keeps them out of later responses.
   void read_bytes(std::size_t count, Millis limit = Millis(5000));
   /// Reads and discards until the stream ends.

@@ -1,4 +1,4 @@
-#include "e2e/matrix/stage.h"
+#include "e2e/support/scene.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -16,55 +16,52 @@
 #include <filesystem>
 #include <fstream>
 
-#include "e2e/matrix/case.h"
-#include "e2e/matrix/metrics_page.h"
+#include "e2e/support/metrics_page.h"
 #include "e2e/support/spawn.h"
 
-namespace finack::matrix {
+namespace finack::e2e {
 
-Stage::Stage(e2e::DemoServer& server, std::string backend, const Deadline& deadline)
+Scene::Scene(DemoServer& server, std::string backend, const Deadline& deadline)
     : server_(server), backend_(std::move(backend)), deadline_(deadline) {}
 
-Peer& Stage::connect(const e2e::PeerOptions& options) {
+Peer& Scene::connect(const PeerOptions& options) {
   return peers_.emplace_back(server_.port(), deadline_, options);
 }
 
-Peer& Stage::connect_narrow(int receive_buffer) {
-  e2e::PeerOptions options;
+Peer& Scene::connect_narrow(int receive_buffer) {
+  PeerOptions options;
   options.receive_buffer = receive_buffer;
   return connect(options);
 }
 
-void Stage::expect(Expected expected) { expected_.push_back(std::move(expected)); }
-
-void Stage::check(bool held, std::string_view what) {
+void Scene::check(bool held, std::string_view what) {
   if (!held) throw Failure(std::string(what));
 }
 
-void Stage::check_answer(const Response& response, int status) {
+void Scene::check_answer(const Response& response, int status) {
   if (response.complete && response.status == status) return;
   throw Failure(fmt::format("the peer expected a complete {} and got {} {}", status,
                             response.complete ? "a complete" : "a cut", response.status));
 }
 
-void Stage::settle(Millis duration) { e2e::pause(deadline_, duration); }
+void Scene::settle(Millis duration) { pause(deadline_, duration); }
 
-void Stage::wait_phase(std::string_view phase, int count) {
-  const std::string labels = fmt::format("phase=\"{}\"", phase);
-  const bool reached = e2e::eventually(deadline_.within(Millis(5000)), [&] {
+void Scene::wait_phase(std::string_view phase, int count) {
+  const std::string labels = fmt::format("role=\"server\",phase=\"{}\"", phase);
+  const bool reached = eventually(deadline_.within(Millis(5000)), [&] {
     const MetricsPage page(fetch_metrics(server_.admin_port(), deadline_));
     return page.sum("finack_connections_in_phase", labels) >= count;
   });
   check(reached, fmt::format("the server never counted {} connection(s) in {}", count, phase));
 }
 
-void Stage::signal(int number) {
+void Scene::signal(int number) {
   if (number == SIGTERM || number == SIGINT) stopping_ = true;
   server_.signal(number);
 }
 
 /// Listening sockets stand first in the kernel's table; the rest may be megabytes of others' past.
-bool Stage::listens() const {
+bool Scene::listens() const {
   std::ifstream table(fmt::format("/proc/{}/net/tcp", server_.pid()));
   const std::string ours = fmt::format(":{:04X} 00000000:0000 0A", server_.port());
   std::string line;
@@ -75,42 +72,42 @@ bool Stage::listens() const {
   return false;
 }
 
-void Stage::wait_drain() {
-  const bool closed = e2e::eventually(deadline_.within(Millis(5000)), [&] { return !listens(); });
+void Scene::wait_drain() {
+  const bool closed = eventually(deadline_.within(Millis(5000)), [&] { return !listens(); });
   check(closed, "the server did not stop listening");
 }
 
-void Stage::freeze() {
+void Scene::freeze() {
   server_.signal(SIGSTOP);
   // The main thread may stand still while a worker still runs.
   const std::filesystem::path tasks = fmt::format("/proc/{}/task", server_.pid());
   const auto stands = [](const std::filesystem::directory_entry& task) {
-    const std::string stat = e2e::read_text_file(task.path().string() + "/stat");
+    const std::string stat = read_text_file(task.path().string() + "/stat");
     const std::size_t name_end = stat.rfind(')');
     return name_end != std::string::npos && stat.compare(name_end, 3, ") T") == 0;
   };
-  const bool stopped = e2e::eventually(deadline_.within(Millis(2000)), [&] {
+  const bool stopped = eventually(deadline_.within(Millis(2000)), [&] {
     return std::ranges::all_of(std::filesystem::directory_iterator(tasks), stands);
   });
   check(stopped, "the server did not stand still after SIGSTOP");
 }
 
-void Stage::thaw() { server_.signal(SIGCONT); }
+void Scene::thaw() { server_.signal(SIGCONT); }
 
-int Stage::run(const std::vector<std::string>& words) {
+int Scene::run(const std::vector<std::string>& words) {
   std::vector<std::string> copy = words;
   std::vector<char*> arguments;
   for (std::string& word : copy) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const pid_t pid = e2e::spawn([&] {
+  const pid_t pid = spawn([&] {
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(null, fd);
     ::execvp(arguments[0], arguments.data());
   });
   if (pid < 0) throw Failure(fmt::format("fork: {}", std::strerror(errno)));
   int status = 0;
-  const bool done = e2e::eventually(deadline_.within(Millis(5000)),
-                                    [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
+  const bool done = eventually(deadline_.within(Millis(5000)),
+                               [&] { return ::waitpid(pid, &status, WNOHANG) == pid; });
   if (!done) {
     ::kill(pid, SIGKILL);
     ::waitpid(pid, &status, 0);
@@ -119,7 +116,7 @@ int Stage::run(const std::vector<std::string>& words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-void Stage::kill_socket(std::uint16_t local, std::uint16_t remote) {
+void Scene::kill_socket(std::uint16_t local, std::uint16_t remote) {
   const int status = run({"ss", "-K", "-tnH", "src", fmt::format("127.0.0.1:{}", local), "dst",
                           fmt::format("127.0.0.1:{}", remote)});
   if (status == 127) throw Skipped("no ss command here (package iproute2)");
@@ -149,4 +146,4 @@ void enter_own_network() {
   }
 }
 
-}  // namespace finack::matrix
+}  // namespace finack::e2e

@@ -1,10 +1,11 @@
-#include "e2e/matrix/metrics_page.h"
+#include "e2e/support/metrics_page.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
-namespace finack::matrix {
+namespace finack::e2e {
 
 MetricsPage::MetricsPage(std::string_view text) {
   while (!text.empty()) {
@@ -25,11 +26,17 @@ MetricsPage::MetricsPage(std::string_view text) {
 }
 
 double MetricsPage::sum(std::string_view name, std::string_view labels) const {
+  return sum_of(name, {labels});
+}
+
+double MetricsPage::sum_of(std::string_view name,
+                           std::initializer_list<std::string_view> labels) const {
   double total = 0;
   for (const Sample& sample : samples_) {
-    if (sample.name == name && sample.labels.find(labels) != std::string::npos) {
-      total += sample.value;
-    }
+    const bool fits = std::ranges::all_of(labels, [&](std::string_view label) {
+      return sample.labels.find(label) != std::string::npos;
+    });
+    if (sample.name == name && fits) total += sample.value;
   }
   return total;
 }
@@ -51,4 +58,4 @@ std::string MetricsPage::excerpt(std::string_view prefix) const {
   return out;
 }
 
-}  // namespace finack::matrix
+}  // namespace finack::e2e
