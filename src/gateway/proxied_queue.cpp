@@ -28,12 +28,15 @@ bool ProxiedRequest::begin_if_possible() {
     }
     return false;
   }
-  if (holds_place_) exchange_->set_queued(false);
   leave_queue();
   if (choice.server) {
     ask(*choice.server);
   } else {
-    fail(tries_.empty() ? Cause::upstream_none_healthy : tries_.all().back().cause);
+    // A try that ended by an answer, or by our own wish, failed for nothing of its own.
+    const Cause last = tries_.empty() ? Cause::unknown : tries_.all().back().cause;
+    const bool failed = record::info(last).family != record::CauseFamily::ok &&
+                        last != Cause::app_cancelled && last != Cause::unknown;
+    fail(failed ? last : Cause::upstream_none_healthy);
   }
   return true;
 }

@@ -96,7 +96,8 @@ Choice WorkerCluster::pick(const http::RequestHead& head, const Address& client,
 
 void WorkerCluster::wait(SlotWaiter& waiter, bool first) {
   first ? queue_.push_front(waiter) : queue_.push_back(waiter);
-  loop_.timers().arm(*this, loop_.now() + kSlotLook);
+  // Who comes later does not put off the look for those before.
+  if (!armed()) loop_.timers().arm(*this, loop_.now() + kSlotLook);
 }
 
 void WorkerCluster::run_deferred() {

@@ -41,8 +41,10 @@ char* put_start(char* out, const ResponseHead& head, const EncodeContext& contex
   char* p = put_status_line(out, head);
   bool date = !context.date.empty();
   bool content_type = !head.content_type.empty();
+  bool server = !context.server.empty();
   for (const Header& field : head.headers) {
     if (field.name.size() == 4 && equals_lower(field.name, "date")) date = false;
+    if (field.name.size() == 6 && equals_lower(field.name, "server")) server = false;
     if (field.name.size() == 12 && equals_lower(field.name, "content-type")) content_type = false;
     p = put_field(p, field);
   }
@@ -50,7 +52,7 @@ char* put_start(char* out, const ResponseHead& head, const EncodeContext& contex
     p = put(p, "\r\nDate: ");
     p = put(p, context.date);
   }
-  if (!context.server.empty()) {
+  if (server) {
     p = put(p, "\r\nServer: ");
     p = put(p, context.server);
   }

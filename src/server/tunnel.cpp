@@ -31,6 +31,7 @@ void Tunnel::deliver() {
     const std::string_view bytes = inbox.front();
     exchange_.note_tunnel_bytes(bytes.size());
     observer_->on_tunnel_bytes(bytes);
+    if (aborted_) return;  // What is unread was dropped.
     inbox.consume(bytes.size());
   }
   tell_fin();

@@ -45,6 +45,16 @@ TEST(Encoder, WritesTheUsualHead) {
             "Content-Length: 13\r\nConnection: keep-alive\r\nKeep-Alive: timeout=75\r\n\r\n");
 }
 
+TEST(Encoder, WritesNoSecondServerField) {
+  constexpr std::array kTheirs = {Header{.name = "server", .value = "theirs"}};
+  ResponseHead head;
+  head.headers = kTheirs;
+  EncodeContext context = length_context(0);
+  context.server = "ours";
+  EXPECT_EQ(encode(head, context),
+            "HTTP/1.1 200 OK\r\nserver: theirs\r\nContent-Length: 0\r\n\r\n");
+}
+
 TEST(Encoder, WritesUsualHeadsAsAllOthers) {
   const std::string too_long(60, 'x');
   for (const std::string_view server : {""sv, "finack"sv, std::string_view(too_long)}) {

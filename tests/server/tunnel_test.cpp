@@ -42,6 +42,7 @@ class Far final : public http::TunnelObserver {
     got += bytes;
     if (echoes) write(bytes);
     if (pause_after_bytes) pause();
+    if (aborts) exchange->abort(Cause::timeout_tunnel_idle, {});
   }
   void on_tunnel_fin() override {
     EXPECT_FALSE(inside_ || fin || ended);
@@ -93,6 +94,7 @@ class Far final : public http::TunnelObserver {
   bool echoes = false;
   bool finishes_too = false;
   bool pause_after_bytes = false;
+  bool aborts = false;
   bool paused = false;
   int ready = 0;
   std::size_t tries = 0;
@@ -282,6 +284,17 @@ TEST_P(TunnelTest, the_caller_s_idle_timeout) {
   client.close();
   expect_end(Cause::timeout_tunnel_idle, Cause::timeout_tunnel_idle, EndedBy::local, How::timeout);
   EXPECT_FALSE(far_.ended) << "whoever aborts knows";
+}
+
+TEST_P(TunnelTest, an_abort_from_inside_its_bytes) {
+  SERVE_TUNNEL();
+  Client& client = enter();
+  far_.aborts = true;
+  client.send("last words");
+  ASSERT_TRUE(rig().until([&] { return client.gone(); }));
+  EXPECT_EQ(far_.got, "last words");
+  client.close();
+  expect_end(Cause::timeout_tunnel_idle, Cause::timeout_tunnel_idle, EndedBy::local, How::timeout);
 }
 
 TEST_P(TunnelTest, an_idle_timeout_with_bytes_unsent_is_a_reset) {
