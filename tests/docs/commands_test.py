@@ -4,10 +4,10 @@ A command may say in a comment at its end what it promises, parts separated by `
   # exit 28                        its exit status, 0 where nothing is said
   # ends as client.left_waiting    a record with that cause (or finding) appears
 A ```text block that follows at once shows what the block prints: each of its lines occurs, `…`
-standing for anything. A line `finack demo …`, `./run demo …` or `finack serve …` without --help and
-the like is a server: it runs until the page ends, or starts another one of its kind or a demo on the
-usual port. Ports 8080 to 8082, 9090 and 9091 are replaced by free ones; `$SERVER_PID` is the server
-that was started last.
+standing for anything. A line `finack demo …`, `./run demo …` or `finack serve …` without --help
+and the like is a server: it runs until the page ends, or starts another one of its kind or a demo
+on the usual port. Ports 8080 to 8082, 9090 and 9091 are replaced by free ones; `$SERVER_PID` is the
+server that was started last.
 
 What a slow machine may do: a command that only reads what the server wrote (grep, wc, the metrics)
 is repeated until it gives what is promised; one whose client gives up after a time (curl -m) is
