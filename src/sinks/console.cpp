@@ -45,6 +45,7 @@ std::string_view colour_of(Severity severity) {
 struct Words {
   std::string_view act;  ///< ended_by, how, phase
   std::string_view no_request, one_request, requests;
+  std::string_view try_of;  ///< the client's request
   std::string_view sent, undelivered, body;
   std::string_view inferred;
   std::string_view suppressed;  ///< count, name, seconds
@@ -58,6 +59,7 @@ const Words& words(Lang lang) {
                                   "no request",
                                   "1 request",
                                   "{} requests",
+                                  "try of {}",
                                   "{} B sent",
                                   "{} B undelivered",
                                   "{} of {} body bytes",
@@ -70,6 +72,7 @@ const Words& words(Lang lang) {
                                   "无请求",
                                   "1 个请求",
                                   "{} 个请求",
+                                  "{} 的尝试",
                                   "已发 {} B",
                                   "未送达 {} B",
                                   "请求体 {} / {} 字节",
@@ -146,6 +149,10 @@ std::string_view first_sentence(std::string_view text) {
   return end == std::string_view::npos ? text : text.substr(0, end + 1);
 }
 
+std::string status_text(int status) {
+  return status == 0 ? std::string() : fmt::format(" → {}", status);
+}
+
 /// "GET /slow → 200"; the target escaped and cut to its column.
 std::string request_text(const record::RequestRecord& r, bool redact) {
   std::string target;
@@ -159,8 +166,26 @@ std::string request_text(const record::RequestRecord& r, bool redact) {
   std::string cut = fmt::format("{:.{}}", target, kTargetWidth);
   if (cut.size() < target.size()) cut += "…";
   text += cut;
-  if (r.status != 0) text += fmt::format(" → {}", r.status);
+  return text + status_text(r.status);
+}
+
+/// "3.1": the id within this run; "3" where the connection came to no request.
+std::string short_id(record::ConnectionId connection, std::uint32_t number) {
+  std::string text = fmt::format("{:x}", connection.sequence);
+  if (number != 0) text += fmt::format(".{}", number);
   return text;
+}
+
+/// A try names the request it was made for, whose own line has the method and the target.
+std::string what_text(const record::RequestRecord& r, const Console::Options& options) {
+  if (r.other_leg.sequence == 0) return request_text(r, options.redact_query);
+  const std::string request = short_id(r.other_leg, r.other_number);
+  return fmt::format(fmt::runtime(words(options.lang).try_of), request) + status_text(r.status);
+}
+
+/// Who was accepted, or with an arrow who was dialed.
+std::string peer_text(const record::ConnectionRecord& r) {
+  return (r.role == record::Role::client ? "→ " : "") + to_string(r.peer);
 }
 
 template <class Enum, class List>
@@ -227,7 +252,7 @@ void Console::on_connection(const record::ConnectionRecord& r) {
          .what = r.requests == 0   ? std::string(w.no_request)
                  : r.requests == 1 ? std::string(w.one_request)
                                    : fmt::format(fmt::runtime(w.requests), grouped(r.requests)),
-         .peer = to_string(r.peer),
+         .peer = peer_text(r),
          .tail = tail.text()});
   if (options_.explain && repetition.lines == 1 && r.ending.severity != Severity::normal) {
     print_explanation(record::explain(r.ending, options_.lang));
@@ -252,8 +277,8 @@ void Console::on_request(const record::RequestRecord& r) {
          .severity = r.ending.severity,
          .name = name(r.ending.cause),
          .act = act_text(r.ending, options_.lang),
-         .what = request_text(r, options_.redact_query),
-         .peer = fmt::format("{:x}.{}", r.connection.sequence, r.number),
+         .what = what_text(r, options_),
+         .peer = r.connection.sequence == 0 ? "–" : short_id(r.connection, r.number),
          .tail = tail.text()});
   if (options_.explain && repetition.lines == 1 && r.ending.severity != Severity::normal) {
     print_explanation(record::explain(r.ending, options_.lang));

@@ -4,9 +4,10 @@ A command may say in a comment at its end what it promises, parts separated by `
   # exit 28                        its exit status, 0 where nothing is said
   # ends as client.left_waiting    a record with that cause (or finding) appears
 A ```text block that follows at once shows what the block prints: each of its lines occurs, `…`
-standing for anything. A line `finack demo …` or `finack serve …` without --help and the like is a
-server: it runs until the page ends or starts another one of its kind. Ports 8080 to 8082, 9090 and
-9091 are replaced by free ones; `$SERVER_PID` is the server that was started last.
+standing for anything. A line `finack demo …`, `./run demo …` or `finack serve …` without --help
+and the like is a server: it runs until the page ends, or starts another one of its kind or a demo
+on the usual port. Ports 8080 to 8082, 9090 and 9091 are replaced by free ones; `$SERVER_PID` is the
+server that was started last.
 
 What a slow machine may do: a command that only reads what the server wrote (grep, wc, the metrics)
 is repeated until it gives what is promised; one whose client gives up after a time (curl -m) is
@@ -29,7 +30,8 @@ RECORD_SECONDS = 10
 ATTEMPTS = 6
 READER = re.compile(r"^(grep|wc)\b|^curl [^|;&]*/metrics\b")
 IMPATIENT = re.compile(r"^curl\b.* -m [0-9.]+ ")
-SERVER = re.compile(r"^build/release/finack (demo|serve)\b(?!.*(--help|--print-config|# exit))")
+SERVER = re.compile(r"^(build/release/finack (demo|serve)|\./run demo)\b"
+                    r"(?!.*(--help|--print-config|# exit))")
 PROMISE = re.compile(r"\s+#\s*(.*)$")
 
 
@@ -75,6 +77,10 @@ class Runner:
         self.ports = demo_server.Ports()
         os.makedirs(os.path.join(self.folder, "build/release"))
         os.symlink(os.environ["FINACK"], os.path.join(self.folder, "build/release/finack"))
+        # The real one builds first.
+        with open(os.path.join(self.folder, "run"), "w", encoding="ascii") as run:
+            run.write('#!/bin/bash\nexec build/release/finack "$@"\n')
+        os.chmod(run.name, 0o755)
         for name in ("docs", "examples", "tools", "include", "README.md"):
             os.symlink(os.path.join(document.ROOT, name), os.path.join(self.folder, name))
         self.environment = {k: v for k, v in os.environ.items()
@@ -94,7 +100,9 @@ class Runner:
 
     def start_server(self, command):
         kind = demo_server.KIND.search(command)[1]
-        self.stop_server(kind)
+        alone = kind == "demo" and "--listen" not in command
+        for other in list(self.servers) if alone else [kind]:
+            self.stop_server(other)
         self.server = self.servers[kind] = demo_server.DemoServer(
             command, self.folder, self.environment, self.ports)
         self.environment["SERVER_PID"] = str(self.server.process.pid)

@@ -10,7 +10,7 @@ import time
 import urllib.request
 
 DOCUMENTED_PORTS = (8080, 8081, 8082, 9090, 9091)
-KIND = re.compile(r"finack (demo|serve)\b")
+KIND = re.compile(r"(?:finack|\./run) (demo|serve)\b")
 READY_SECONDS = 60
 STOP_SECONDS = 60
 # An address of this machine is asked directly, whatever proxy the environment names.

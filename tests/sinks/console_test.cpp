@@ -86,6 +86,28 @@ TEST_F(ConsoleTest, EvidenceStandsAtTheEnd) {
       << text;
 }
 
+TEST_F(ConsoleTest, WhatWasDialedNamesTheServerAndTheRequest) {
+  record::ConnectionRecord connection = test::idle_connection();
+  connection.role = record::Role::client;
+  record::RequestRecord attempt = test::slow_request();
+  attempt.role = record::Role::client;
+  attempt.target = {};
+  attempt.status = 200;
+  attempt.other_leg.sequence = 10;
+  attempt.other_number = 3;
+  record::RequestRecord refused = attempt;
+  refused.status = 0;
+  refused.number = 0;
+  const std::string text = printed(plain(), [&](Console& console) {
+    console.on_connection(connection);
+    console.on_request(attempt);
+    console.on_request(refused);
+  });
+  EXPECT_NE(text.find("  3 requests                → 127.0.0.1:50312 "), std::string::npos) << text;
+  EXPECT_NE(text.find("  try of a.3 → 200          1f.2 "), std::string::npos) << text;
+  EXPECT_NE(text.find("  try of a.3                1f   "), std::string::npos) << text;
+}
+
 TEST_F(ConsoleTest, NormalRequestsAndAdminTrafficAreQuiet) {
   const std::string text = printed(plain(), [](Console& console) {
     record::RequestRecord request = test::slow_request();
