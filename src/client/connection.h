@@ -63,8 +63,8 @@ class Connection final : public ListNode,
   /// Lets go of a request that nobody waits for: the connection ends for `cause` (policy.other_leg:
   /// because of that one), and no more is told to the user. `fault`: it weighs more than its cause
   /// says, as the other leg.
-  void cancel(record::Cause cause, const record::Evidence& evidence,
-              record::ConnectionId other_leg, bool fault = false);
+  void cancel(record::Cause cause, const record::Evidence& evidence, record::ConnectionId other_leg,
+              bool fault = false);
   /// In a tunnel: our FIN, behind what was written.
   void finish_tunnel();
 
