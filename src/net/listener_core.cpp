@@ -93,6 +93,8 @@ void ListenerCore::on_timer() {
     case State::letting_go: {
       const bool quiet = state_ == State::letting_go || loop_.now() - last_taken_ >= quiet_;
       if (quiet && idle()) return finish();
+      // A cancel misses an accept that is just being tried, and that then goes on waiting.
+      if (!idle()) disarm();
       return loop_.timers().arm(*this, loop_.now() + kLook);
     }
     default:
