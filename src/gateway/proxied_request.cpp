@@ -160,7 +160,7 @@ void ProxiedRequest::on_try_failed(const record::Ending& ending) {
     passage_.to->cluster->servers()[server_]->health.failed(loop_.now());
   const client::RetryDecision decision =
       decide({.cause = cause,
-              .sent = try_.request_bytes() > 0,
+              .sent = try_.sent(),
               .stale_proved = cause == Cause::upstream_stale_reuse &&
                               ending.evidence.certainty == record::Certainty::proved});
   if (!retry(decision)) fail(final_cause(decision.reason, cause, number_), cause);
