@@ -68,6 +68,7 @@ class FakeExchange final : public http::Exchange {
   bool ended = false;
   std::optional<record::Cause> aborted;          ///< abort()'s cause.
   record::Cause cause = record::Cause::unknown;  ///< ResponseHead::cause.
+  record::Evidence evidence;                     ///< ResponseHead::evidence, where it has one.
   std::string exception;
   std::string route;
   std::string request_id;
