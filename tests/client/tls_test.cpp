@@ -16,7 +16,7 @@ using net::testing::TlsPeerThread;
 class TlsUpstreamTest : public ClientTest {
  protected:
   void dialing(bool real_time = true, const std::string& name = "localhost") {
-    auto context = net::TlsContext::client({.ca_file = Certificates::get().file("ca")});
+    auto context = net::TlsContext::client({.ca_file = Certificates::get().file("ca"), .alpn = {"http/1.1", "h2"}});
     ASSERT_TRUE(context);
     ClientTest::dialing(RigSetup{.timeouts = timeouts_,
                                  .tls = *context,
@@ -157,6 +157,14 @@ TEST_P(TlsUpstreamTest, PlaintextInsteadOfTls) {
   DIALING();
   rig().peer().send("HTTP/1.1 400 Bad Request\r\n\r\n");
   expect("local rst tls upstream.tls_closed fault", "not_tls");
+}
+
+TEST_P(TlsUpstreamTest, AProtocolThatWeDoNotSpeak) {
+  DIALING();
+  TlsPeerSetup setup;
+  setup.alpn = "\x02h2";
+  TlsPeerThread peer(peer_fd(), setup, [](SSL*, Fd& fd) { net::testing::read_all(fd.get()); });
+  expect("local rst tls upstream.tls_closed fault", "alpn");
 }
 
 TEST_P(TlsUpstreamTest, ADemandForACertificateThatWeDoNotHave) {
