@@ -30,6 +30,7 @@ void ProxiedRequest::client_gone() {
   const bool may_run = passage_.route->settings.on_client_gone == OnClientGone::run;
   if (may_run && body_sent_ && try_.connected()) {
     gone_ = true;
+    exchange_->set_runs_on();
     spool_.reset();
     if (const Nanos most = passage_.route->settings.run_for; most != Nanos(0))
       pause_.set(most, &ProxiedRequest::ran_too_long);

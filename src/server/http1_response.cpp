@@ -290,7 +290,8 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
     answer_error(503, cancelled, {});
     return let_go();
   }
-  if (gone()) return let_go();
+  // Detached: the answer is out, or on its way, and its request described.
+  if (gone() || r_.stage == Stage::detached) return let_go();
   if (record::info(cause).family == record::CauseFamily::client) return client_left(cause);
   const int status = http::status_of(cause);
   if (r_.response == Response::none && status != 0) {

@@ -77,6 +77,7 @@ TEST_P(ProxyDepartureTest, what_runs_on_is_not_awaited_for_ever) {
   FakeExchange& exchange = rig().get();
   rig().request();
   exchange.leave();
+  EXPECT_TRUE(exchange.runs_on);
   rig().advance(2900ms, 100ms);
   EXPECT_FALSE(exchange.ended);
   rig().advance(200ms, 100ms);
