@@ -18,7 +18,7 @@ struct PoolRules {
   Nanos idle = std::chrono::seconds(60);
   /// Of a request for a place, where the pool is full: timeout.queue.
   Nanos wait = std::chrono::seconds(10);
-  std::uint32_t free_connections = 64;    ///< Kept per worker and server; 0: none is reused.
+  std::uint32_t free_connections = 64;  ///< Kept per worker and server; 0: none is reused.
 };
 
 /// Waits in a pool for a connection.
@@ -51,8 +51,8 @@ class Waiter : public ListNode {
 /// connections grow too old, one is left open unused (a witness), so that a server that keeps them
 /// longer than was thought is noticed.
 ///
-/// Where the server's connections are limited, one that is free here gives way when somebody waits in
-/// another worker's pool.
+/// Where the server's connections are limited, one that is free here gives way when somebody waits
+/// in another worker's pool.
 ///
 /// Connections are handed out when the loop has delivered all events of the turn: none whose FIN or
 /// RST has arrived. Loop thread only.

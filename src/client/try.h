@@ -42,9 +42,9 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   ~Try() { assert(!active() && "a try was dropped without its ending"); }
 
   struct Begin {
-    std::uint32_t number = 1;  ///< Of the request's tries, from 1.
-    bool fresh_only = false;   ///< Not on a used connection.
-    Nanos budget{0};           ///< timeout.try; 0: none.
+    std::uint32_t number = 1;     ///< Of the request's tries, from 1.
+    bool fresh_only = false;      ///< Not on a used connection.
+    Nanos budget{0};              ///< timeout.try; 0: none.
     std::optional<Nanos> wait{};  ///< For a place in a full pool; the pool's own otherwise.
     Nanos wall_offset{0};
     const Timeouts* timeouts = nullptr;  ///< Outlive the try; nullptr: the pool's.

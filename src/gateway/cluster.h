@@ -27,7 +27,7 @@ class Cluster {
   static Expected<std::shared_ptr<Cluster>> create(const ClusterSettings& settings);
 
   const ClusterSettings& settings() const { return settings_; }
-  /// Whether a cluster of `settings` would be this one: the files they name have not changed either.
+  /// Whether a cluster of `settings` would be this one: nor have the files they name changed.
   bool serves_for(const ClusterSettings& settings) const {
     return settings_ == settings && (!settings.tls || tls_files_ == file_stamps(*settings.tls));
   }

@@ -113,9 +113,8 @@ ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& h
   return request;
 }
 
-void Forwarding::prepare_trailers(const http::RequestHead& head,
-                                  std::span<const Header> trailers, const RouteSettings& route,
-                                  std::vector<Header>& out) const {
+void Forwarding::prepare_trailers(const http::RequestHead& head, std::span<const Header> trailers,
+                                  const RouteSettings& route, std::vector<Header>& out) const {
   out.clear();
   // For what it names; it goes itself, too.
   for (const Header& field : head.headers)

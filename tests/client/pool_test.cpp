@@ -291,9 +291,11 @@ TEST_P(PoolTest, NobodyWaitsForEverForAPlace) {
             "local timeout connect timeout.queue fault nothing_owed proved status=0 number=0");
   EXPECT_STREQ(second.failed->evidence.setting, "timeouts.queue");
   EXPECT_EQ(Nanos(second.failed->evidence.setting_value), Nanos(3s));
-  EXPECT_EQ(
-      rig().ledger->counters().timer_fires[static_cast<std::size_t>(record::TimerKind::queue)].get(),
-      1U);
+  EXPECT_EQ(rig()
+                .ledger->counters()
+                .timer_fires[static_cast<std::size_t>(record::TimerKind::queue)]
+                .get(),
+            1U);
 }
 
 TEST_P(PoolTest, ARequestMayHaveAWaitOfItsOwn) {

@@ -16,7 +16,8 @@ using net::testing::TlsPeerThread;
 class TlsUpstreamTest : public ClientTest {
  protected:
   void dialing(bool real_time = true, const std::string& name = "localhost") {
-    auto context = net::TlsContext::client({.ca_file = Certificates::get().file("ca"), .alpn = {"http/1.1", "h2"}});
+    auto context = net::TlsContext::client(
+        {.ca_file = Certificates::get().file("ca"), .alpn = {"http/1.1", "h2"}});
     ASSERT_TRUE(context);
     ClientTest::dialing(RigSetup{.timeouts = timeouts_,
                                  .tls = *context,

@@ -224,8 +224,8 @@ TEST_P(ProxyFailureTest, a_post_on_a_connection_that_proves_stale_is_sent_again)
 
 TEST_P(ProxyFailureTest, a_tls_body_without_its_end_is_cut_for_the_client_too) {
   PROXYING(1, [](GatewaySettings& s) {
-    s.clusters[0].tls = UpstreamTlsSettings{
-        .ca = net::testing::Certificates::get().file("ca"), .server_name = "localhost"};
+    s.clusters[0].tls = UpstreamTlsSettings{.ca = net::testing::Certificates::get().file("ca"),
+                                            .server_name = "localhost"};
   });
   FakeExchange& exchange = rig().get();
   ASSERT_TRUE(rig().until([&] { return !rig().upstreams[0]->peers.empty(); }));

@@ -134,8 +134,8 @@ TEST_P(ProxyTest, an_interim_response_is_not_edited) {
       "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nKeep-Alive: timeout=1\r\n\r\n"
       "HTTP/1.1 200 OK\r\nLink: </b>\r\nContent-Length: 0\r\n\r\n");
   ASSERT_TRUE(rig().ended(exchange));
-  EXPECT_THAT(exchange.informed_headers, ElementsAre(std::pair("Link", "</a>"),
-                                                     std::pair("Via", "1.1 finack (mark)")));
+  EXPECT_THAT(exchange.informed_headers,
+              ElementsAre(std::pair("Link", "</a>"), std::pair("Via", "1.1 finack (mark)")));
   EXPECT_EQ(exchange.header_sent("Link"), "");
   EXPECT_EQ(exchange.header_sent("Strict-Transport-Security"), "max-age=1");
 }
