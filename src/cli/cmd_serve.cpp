@@ -12,6 +12,7 @@
 #include "cli/listener_options.h"
 #include "cli/reload_handler.h"
 #include "cli/reloader.h"
+#include "cli/serve_signals.h"
 #include "gateway/alignment.h"
 
 namespace finack::cli {
@@ -51,6 +52,7 @@ void say_misalignments(const ServeSettings& settings) {
 }  // namespace
 
 int serve(int argc, char** argv) {
+  prepare_signals();
   const ServeCommand command{.arguments = std::vector<std::string>(argv, argv + argc),
                              .environment = config::process_environment()};
   auto reading = std::make_unique<ServeReading>(command);

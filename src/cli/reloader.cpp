@@ -49,8 +49,10 @@ void compare_listeners(const ServeReading& before, const ServeReading& after,
     out.insert(out.end(), addresses.begin(), addresses.end());
     return;
   }
+  const std::vector<ListenerSettings>& were = before.settings().gateway.listeners;
   for (std::size_t i = 0; i < after.settings().gateway.listeners.size(); ++i) {
-    ListenerSettings old = before.settings().gateway.listeners[i];
+    const std::string& address = after.settings().gateway.listeners[i].address;
+    ListenerSettings old = *std::ranges::find(were, address, &ListenerSettings::address);
     ListenerSettings next = after.settings().gateway.listeners[i];
     config::Scope old_scope;
     config::Scope next_scope;

@@ -72,6 +72,7 @@ void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, h
   timeouts_ = timeouts;
   ++requests_;
   request_bytes_ = 0;
+  maybe_sent_ = false;
   sent_at_ = loop_.now();
   interim_seen_ = false;
   chunked_ = head.framing == http::Framing::chunked;
@@ -130,6 +131,7 @@ void Connection::flush() {
     offered_ = 0;
     for (std::size_t i = 0; i < count; ++i) offered_ += parts[i].iov_len;
     const SendResult result = stream_->send({parts, count}, false);
+    if (result.kind == SendResult::Kind::pending || result.bytes > 0) maybe_sent_ = true;
     if (!took(result)) return;
     progress = progress || result.bytes > 0;
   }
@@ -143,6 +145,8 @@ bool Connection::took(const SendResult& result) {
       send_pending_ = true;
       return true;
     case SendResult::Kind::failed:
+      // The kernel took nothing of it; under TLS it may have taken a part.
+      if (tls_ == nullptr && request_bytes_ == 0) maybe_sent_ = false;
       // An answer may have come before the reset: it is read first.
       outbox_.drop();
       send_failed_ = true;

@@ -87,8 +87,8 @@ class Connection final : public ListNode,
   bool request_due() const {
     return body_due_ || send_failed_ || send_pending_ || !outbox_.empty();
   }
-  bool truncated() const { return end_.kind == EndKind::truncated; }  ///< No close_notify.
   std::uint64_t request_bytes() const { return request_bytes_; }  ///< That the kernel has taken.
+  bool maybe_sent() const { return maybe_sent_; }  ///< It may have taken a byte of the request.
 
  private:
   void on_resolved(const net::Resolved& resolved) override;
@@ -139,7 +139,7 @@ class Connection final : public ListNode,
   bool unread() const;
   void end(const Verdict& verdict, record::Evidence evidence, bool fault = false);
   record::Delivered delivered(std::uint64_t unacked, std::uint64_t unsent) const;
-  void close_stream(record::How how);
+  void close_stream(const Verdict& verdict);
   record::Evidence timer_evidence() const;
   void write_record(const record::Ending& ending);
 
@@ -181,6 +181,7 @@ class Connection final : public ListNode,
   bool body_due_ : 1 = false;  ///< The user will write more of the request.
   bool chunked_ : 1 = false;
   bool send_pending_ : 1 = false, send_failed_ : 1 = false;  ///< Failed: writes are dropped.
+  bool maybe_sent_ : 1 = false;  ///< Also in a send of which nothing has been told yet.
   bool blocked_ : 1 = false;
   bool room_wanted_ : 1 = false;  ///< write() said no.
   bool paused_ : 1 = false;

@@ -158,6 +158,12 @@ void Connection::secure() {
 void Connection::on_handshake(const net::TlsHandshake& handshake) {
   if (over_) return;
   if (!handshake) return end(tls_verdict(handshake), tls_evidence(handshake));
+  // HTTP/1.1 must not be written to who chose to speak something else (RFC 7301 3.2).
+  if (!handshake.alpn.empty() && handshake.alpn != "http/1.1") {
+    record::Evidence evidence;
+    evidence.reason = "alpn";
+    return end({EndedBy::local, How::rst, Phase::tls, Cause::upstream_tls_closed}, evidence);
+  }
   connected();
 }
 

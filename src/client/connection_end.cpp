@@ -107,11 +107,11 @@ void Connection::stream_over() {
 
 /// The end of the stream was the end of the body.
 void Connection::body_over() {
-  std::exchange(user_, nullptr)->on_body({}, Progress::unproved, {});
+  const bool cut = end_.kind == EndKind::truncated;
+  std::exchange(user_, nullptr)->on_body({}, cut ? Progress::cut : Progress::unproved, {});
   if (over_) return;  // The user ended it.
   if (request_due())
     return end({EndedBy::peer, How::fin, Phase::send, Cause::upstream_early_reply}, {});
-  const bool cut = end_.kind == EndKind::truncated;
   end({EndedBy::peer, cut ? How::truncated : How::fin, Phase::body,
        Cause::upstream_body_end_unproved},
       {}, cut);
@@ -130,10 +130,11 @@ void Connection::tunnel_half_over() {
 /// Nothing of the request was acknowledged before the server's FIN left, so its kernel had not
 /// taken it. A RST proves nothing: the kernel does not look at what it acknowledges, and a server
 /// may have read the request whose acknowledgement was still delayed. One that follows a FIN is
-/// told by EPIPE.
+/// told by EPIPE. Of what a pending send took, nothing is known.
 bool Connection::unread() const {
   if (end_.kind == EndKind::rst && end_.error != EPIPE) return false;
   if (tls_ != nullptr && request_bytes_ > kOneRecord) return false;
+  if (maybe_sent_ && request_bytes_ == 0) return false;
   return stream_->unacknowledged() >= request_bytes_;
 }
 
@@ -201,14 +202,17 @@ void Connection::end(const Verdict& verdict, record::Evidence evidence, bool fau
   later_.unlink();
   server_.give_connection();
   ConnectionUser* user = std::exchange(user_, nullptr);
-  if (stream_ != nullptr) close_stream(verdict.how);
+  if (stream_ != nullptr) close_stream(verdict);
   if (user != nullptr) user->on_connection_end(ending);
   owner_.on_ended(*this, ending);
   if (stream_ == nullptr) owner_.on_gone(*this);
 }
 
-void Connection::close_stream(How how) {
-  if (how == How::rst || how == How::timeout) return stream_->reset();
+/// What is queued for a stale connection goes out again by another: by this one nothing more shall.
+void Connection::close_stream(const Verdict& verdict) {
+  if (verdict.how == How::rst || verdict.how == How::timeout ||
+      verdict.cause == Cause::upstream_stale_reuse)
+    return stream_->reset();
   stream_->close();
 }
 

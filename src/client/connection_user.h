@@ -25,7 +25,8 @@ struct Timeouts {
 enum class Progress : std::uint8_t {
   more,      ///< More of it is to come.
   complete,  ///< That was all.
-  unproved   ///< The end of the stream ended the body (upstream.body_end_unproved).
+  unproved,  ///< The end of the stream ended the body (upstream.body_end_unproved).
+  cut        ///< Likewise, by a FIN without close_notify: it is incomplete (RFC 9112 9.8).
 };
 
 /// Receives what a connection has for the request that uses it. Calls come on the loop thread,

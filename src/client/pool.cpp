@@ -13,13 +13,17 @@ namespace {
 
 /// A witness that lived this many times the limit has shown enough.
 constexpr int kEnoughWitnessed = 2;
-/// How often a full pool looks whether another worker has given up a place.
+/// How often a full pool looks whether another worker has given up a place, or waits for one.
 constexpr Nanos kPlaceLook = std::chrono::milliseconds(10);
+/// While there are places, nobody waits for one.
+constexpr Nanos kSeldomLook = std::chrono::milliseconds(100);
 
 /// The ending of a wait that brings no connection.
-record::Ending refusal(Cause cause) {
-  return ending_of({record::EndedBy::local, record::How::fin, Phase::connect, cause},
-                   record::Delivered::nothing_owed);
+record::Ending refusal(Cause cause, const record::Evidence& evidence = {}) {
+  using record::How;
+  const How how = cause == Cause::timeout_queue ? How::timeout : How::fin;
+  return ending_of({record::EndedBy::local, how, Phase::connect, cause},
+                   record::Delivered::nothing_owed, evidence);
 }
 
 /// Counts the members of a list, but no further than `most`.
@@ -35,7 +39,10 @@ Pool::Pool(Options options) : options_(std::move(options)) {
   options_.rules.idle = idle_limit(options_.rules.idle);
 }
 
-Pool::~Pool() { assert(empty() && "connections outlive their pool"); }
+Pool::~Pool() {
+  assert(empty() && "connections outlive their pool");
+  if (wants_place_) server().places_wanted.fetch_sub(1, std::memory_order_relaxed);
+}
 
 Nanos Pool::safe_age() const {
   const Nanos rtt(server().rtt.load(std::memory_order_relaxed));
@@ -68,7 +75,7 @@ void Pool::hand_out() {
   if (closed_for_ != Cause::unknown) {
     while (Waiter* waiter = next_waiter(true))
       waiter->on_no_connection(refusal(closed_for_), nullptr);
-    return;
+    return note_shortage();
   }
   while (!waiters_.empty()) {
     Connection* connection = checkout();
@@ -82,20 +89,65 @@ void Pool::dial_for_waiters() {
   while (short_of_dials()) {
     if (dial()) continue;
     // What is free is of no use to who still waits, but its place is.
-    Connection* const kept = free_.empty() ? witness_ : &free_.back();
+    Connection* const kept = kept_longest();
     if (kept == nullptr) break;
     retire(*kept, Cause::ok_pool_retired);
   }
+  note_shortage();
   arm();
+}
+
+/// Tells the other workers whether somebody waits here for a place.
+void Pool::note_shortage() {
+  const bool wants = short_of_dials();
+  if (wants == std::exchange(wants_place_, wants)) return;
+  std::atomic<std::uint32_t>& wanted = server().places_wanted;
+  if (wants) {
+    wanted.fetch_add(1, std::memory_order_relaxed);
+  } else {
+    wanted.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+/// A place that is kept here without use goes to the worker that waits for one.
+void Pool::yield_place() {
+  const std::uint32_t own = wants_place_ ? 1 : 0;
+  if (!full() || server().places_wanted.load(std::memory_order_relaxed) <= own) return;
+  if (Connection* const kept = kept_longest()) retire(*kept, Cause::ok_pool_retired);
 }
 
 /// Ends the waits that have lasted too long: while a dial is under way, its own timers do.
 void Pool::end_waits(Instant now) {
-  if (options_.rules.wait == Nanos(0)) return;
+  const std::size_t all = count(waiters_, SIZE_MAX) + count(fresh_waiters_, SIZE_MAX);
+  std::size_t without_dial = all - std::min(all, dialing_count_);
+  // Who is told may wait anew, or take others out.
+  IntrusiveList<Waiter> late;
   for (auto* list : {&waiters_, &fresh_waiters_}) {
-    while (!list->empty() && short_of_dials() && now - list->front().since_ >= options_.rules.wait)
-      list->pop_front().on_no_connection(refusal(Cause::resource_slots), nullptr);
+    for (Waiter* one = list->first(); one != nullptr && without_dial > 0;) {
+      Waiter* const behind = list->after(*one);
+      if (waited_too_long(*one, now)) {
+        one->unlink();
+        late.push_back(*one);
+        --without_dial;
+      }
+      one = behind;
+    }
   }
+  while (!late.empty()) refuse_for_time(late.pop_front());
+}
+
+bool Pool::waited_too_long(const Waiter& waiter, Instant now) const {
+  const Nanos most = waiter.wait_.value_or(options_.rules.wait);
+  return most != Nanos(0) && now - waiter.since_ >= most;
+}
+
+void Pool::refuse_for_time(Waiter& waiter) {
+  options_.ledger->counters().timer_fired(record::TimerKind::queue);
+  record::Evidence evidence;
+  evidence.setting = "timeouts.queue";
+  evidence.setting_value =
+      static_cast<std::uint64_t>(waiter.wait_.value_or(options_.rules.wait).count());
+  waiter.on_no_connection(refusal(Cause::timeout_queue, evidence), nullptr);
 }
 
 /// More wait than are being dialed.
@@ -195,6 +247,7 @@ void Pool::keep(Connection& connection) {
     return connection.cut(Cause::ok_pool_retired);
   if (free_count_ >= options_.rules.free_connections) retire(free_.back(), Cause::ok_pool_retired);
   put(connection, Place::free);
+  if (waiters_.empty()) yield_place();
   if (free_count_ == 1) arm();
 }
 
@@ -236,7 +289,15 @@ void Pool::arm() {
   if (witness_ != nullptr) {
     due = std::min(due, witness_->phase_since() + kEnoughWitnessed * server().keep_alive.limit());
   }
-  if (short_of_dials()) due = std::min(due, options_.loop->now() + kPlaceLook);
+  const bool wants = short_of_dials();
+  if (options_.rules.connections == 0 || (!wants && kept_longest() == nullptr)) {
+    place_look_ = Instant::max();
+  } else {
+    // Who comes later does not put off the look for those before.
+    const Nanos look = wants || full() ? kPlaceLook : kSeldomLook;
+    place_look_ = std::min(place_look_, options_.loop->now() + look);
+  }
+  due = std::min(due, place_look_);
   if (due != Instant::max()) options_.loop->timers().arm(*this, due);
 }
 
@@ -268,8 +329,13 @@ void Pool::on_timer() {
       oldest.cut(Cause::ok_pool_retired);
     }
   }
+  if (now >= place_look_) {
+    place_look_ = Instant::max();
+    yield_place();
+  }
   end_waits(now);
   if (!waiters_.empty() || !fresh_waiters_.empty()) options_.loop->defer(*this);
+  note_shortage();
   arm();
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "client/connection.h"
 
@@ -15,8 +16,9 @@ struct PoolRules {
   Nanos age{0};                               ///< Of a connection; then it is retired when free.
   /// The pool's own limit; what is learned is shorter.
   Nanos idle = std::chrono::seconds(60);
-  Nanos wait = std::chrono::seconds(10);  ///< Of a request for a place, where the pool is full.
-  std::uint32_t free_connections = 64;    ///< Kept per worker and server; 0: none is reused.
+  /// Of a request for a place, where the pool is full: timeout.queue.
+  Nanos wait = std::chrono::seconds(10);
+  std::uint32_t free_connections = 64;  ///< Kept per worker and server; 0: none is reused.
 };
 
 /// Waits in a pool for a connection.
@@ -32,10 +34,13 @@ class Waiter : public ListNode {
   ~Waiter() = default;
   /// The waits of a dial that is made for it, nullptr: the pool's. They outlive its wait.
   void set_timeouts(const Timeouts* timeouts) { timeouts_ = timeouts; }
+  /// How long it waits for a place; without one, as long as the pool's rules say.
+  void set_wait(std::optional<Nanos> wait) { wait_ = wait; }
 
  private:
   friend class Pool;
   const Timeouts* timeouts_ = nullptr;  ///< Of a dial for it; nullptr: the pool's.
+  std::optional<Nanos> wait_;
   Instant since_{};
 };
 
@@ -45,6 +50,9 @@ class Waiter : public ListNode {
 /// keep-alive allows; the one used last goes out first, so that the others age and leave. When
 /// connections grow too old, one is left open unused (a witness), so that a server that keeps them
 /// longer than was thought is noticed.
+///
+/// Where the server's connections are limited, one that is free here gives way when somebody waits
+/// in another worker's pool.
 ///
 /// Connections are handed out when the loop has delivered all events of the turn: none whose FIN or
 /// RST has arrived. Loop thread only.
@@ -118,6 +126,11 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   void dial_for_waiters();
   void end_waits(Instant now);
   bool short_of_dials();
+  bool waited_too_long(const Waiter& waiter, Instant now) const;
+  void refuse_for_time(Waiter& waiter);
+  void note_shortage();
+  Connection* kept_longest() { return free_.empty() ? witness_ : &free_.back(); }
+  void yield_place();
   void give(Waiter& waiter, Connection& connection);
   Waiter* next_waiter(bool fresh);
   void keep(Connection& connection);
@@ -136,6 +149,8 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   IntrusiveList<Waiter> waiters_;
   IntrusiveList<Waiter> fresh_waiters_;
   Connection* witness_ = nullptr;  ///< Too old to be used; shows how long the server keeps it.
+  Instant place_look_ = Instant::max();  ///< When it next looks for, or gives up, a place.
+  bool wants_place_ = false;             ///< Counted in the server's places_wanted.
   std::size_t free_count_ = 0;
   std::size_t dialing_count_ = 0;
   std::size_t live_ = 0;

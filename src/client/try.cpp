@@ -41,12 +41,13 @@ void Try::begin(Pool& pool, const Begin& begin) {
   method_ = {};
   status_ = 0;
   number_ = 0;
-  reused_ = false;
+  sent_ = reused_ = false;
   peer_ = {};
   connection_id_ = {};
   cause_ = Cause::unknown;
   timeouts_ = begin.timeouts != nullptr ? begin.timeouts : &pool.timeouts();
   set_timeouts(timeouts_);
+  set_wait(begin.wait);
   if (budget_ != Nanos(0)) loop_.timers().arm(*this, started_ + budget_);
   if (begin.fresh_only) return pool.wait_for_fresh(*this);
   pool.wait(*this);
@@ -107,7 +108,7 @@ void Try::complete(Progress progress) {
                             Delivered::partial));
   }
   if (progress == Progress::complete) return finish_completed();
-  const bool cut = connection_->truncated();
+  const bool cut = progress == Progress::cut;
   record::Ending ending = ending_of({EndedBy::peer, cut ? How::truncated : How::fin, Phase::body,
                                      Cause::upstream_body_end_unproved},
                                     Delivered::all);
@@ -137,7 +138,7 @@ record::Ending Try::give_up(Cause cause, const record::Evidence& evidence, bool 
   const record::Ending ending =
       ending_of({EndedBy::local, timer ? How::timeout : How::fin,
                  connection != nullptr ? connection->phase() : pool_->dial_phase(), own},
-                request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed, evidence);
+                sent() ? Delivered::handed : Delivered::nothing_owed, evidence);
   finish(ending);
   if (connection != nullptr) connection->cancel(cause, evidence, other_leg_, fault);
   return ending;
@@ -158,7 +159,8 @@ void Try::let_go(const record::Ending& ending) {
   server_->requests_live.fetch_sub(1, std::memory_order_relaxed);
   cause_ = ending.cause;
   duration_ = loop_.precise_now() - started_;
-  if (connection_ != nullptr) request_bytes_ = connection_->request_bytes();
+  sent_ = sent();
+  request_bytes_ = request_bytes();
   connection_ = nullptr;
 }
 

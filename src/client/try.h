@@ -1,6 +1,7 @@
 #pragma once
 #include <cassert>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,9 +42,10 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   ~Try() { assert(!active() && "a try was dropped without its ending"); }
 
   struct Begin {
-    std::uint32_t number = 1;  ///< Of the request's tries, from 1.
-    bool fresh_only = false;   ///< Not on a used connection.
-    Nanos budget{0};           ///< timeout.try; 0: none.
+    std::uint32_t number = 1;     ///< Of the request's tries, from 1.
+    bool fresh_only = false;      ///< Not on a used connection.
+    Nanos budget{0};              ///< timeout.try; 0: none.
+    std::optional<Nanos> wait{};  ///< For a place in a full pool; the pool's own otherwise.
     Nanos wall_offset{0};
     const Timeouts* timeouts = nullptr;  ///< Outlive the try; nullptr: the pool's.
     record::Purpose purpose = record::Purpose::traffic;
@@ -76,6 +78,8 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   std::uint64_t request_bytes() const {
     return connection_ != nullptr ? connection_->request_bytes() : request_bytes_;
   }
+  /// Whether the server may have got a byte of it.
+  bool sent() const { return connection_ != nullptr ? connection_->maybe_sent() : sent_; }
   int status() const { return status_; }
   UpstreamServer* server() const { return server_; }
 
@@ -127,6 +131,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   std::uint64_t bytes_in_ = 0;  ///< Of the response's body.
   std::uint32_t number_ = 0;    ///< Of the request on its connection.
   int status_ = 0;
+  bool sent_ = false;
   bool reused_ = false;
 };
 

@@ -46,7 +46,9 @@ struct UpstreamServer {
   LearnedKeepAlive keep_alive;
   std::atomic<std::uint32_t> requests_live{0};     ///< Tries under way.
   std::atomic<std::uint32_t> connections_live{0};  ///< Dialing, busy and pooled.
-  std::atomic<Nanos::rep> rtt{0};                  ///< Smoothed round trip; 0: not known.
+  /// Workers of which somebody waits for a connection that the limit does not allow.
+  std::atomic<std::uint32_t> places_wanted{0};
+  std::atomic<Nanos::rep> rtt{0};  ///< Smoothed round trip; 0: not known.
 
   /// Takes a place for one connection; false: there are `most` already (0: no limit).
   bool take_connection(std::uint32_t most) {

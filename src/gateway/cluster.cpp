@@ -108,6 +108,7 @@ Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settin
   std::shared_ptr<net::TlsContext> context;
   if (settings.tls) {
     const UpstreamTlsSettings& tls = *settings.tls;
+    cluster->tls_files_ = file_stamps(tls);
     auto made = net::TlsContext::client({.verify = tls.verify,
                                          .ca_file = tls.ca,
                                          .certificate_file = tls.certificate,

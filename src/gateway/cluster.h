@@ -13,6 +13,7 @@
 #include "finack/base/error.h"
 #include "gateway/bounded_count.h"
 #include "gateway/cluster_settings.h"
+#include "gateway/file_stamps.h"
 
 namespace finack::gateway {
 
@@ -26,6 +27,10 @@ class Cluster {
   static Expected<std::shared_ptr<Cluster>> create(const ClusterSettings& settings);
 
   const ClusterSettings& settings() const { return settings_; }
+  /// Whether a cluster of `settings` would be this one: nor have the files they name changed.
+  bool serves_for(const ClusterSettings& settings) const {
+    return settings_ == settings && (!settings.tls || tls_files_ == file_stamps(*settings.tls));
+  }
   const std::vector<std::shared_ptr<client::UpstreamServer>>& servers() const { return servers_; }
   const client::Timeouts& timeouts() const { return timeouts_; }
   const client::PoolRules& pool_rules() const { return pool_rules_; }
@@ -48,6 +53,7 @@ class Cluster {
   explicit Cluster(const ClusterSettings& settings);
 
   ClusterSettings settings_;
+  std::vector<FileStamp> tls_files_;  ///< As they were read.
   client::Timeouts timeouts_;
   client::PoolRules pool_rules_;
   http::ResponseLimits response_limits_;

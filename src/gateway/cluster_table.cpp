@@ -206,7 +206,7 @@ void describe_tls(Scope& scope, UpstreamTlsSettings& tls) {
   table.text(key("certificate", "file of our certificate with its chain", "none"), tls.certificate,
              "a file");
   table.text(key("key", "file of its key", "none"), tls.key, "a file");
-  table.list(key("alpn", "protocols offered", "none"), tls.alpn, "http/1.1", check_protocol);
+  table.list(key("alpn", "protocols offered", "none"), tls.alpn, "http/1.1", check_server_protocol);
   scope.check([&tls](const Report& report) {
     if (tls.certificate.empty() && !tls.key.empty()) report("key", "it needs a certificate");
     if (!tls.certificate.empty() && tls.key.empty()) report("certificate", "it needs a key");

@@ -113,6 +113,29 @@ ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& h
   return request;
 }
 
+void Forwarding::prepare_trailers(const http::RequestHead& head, std::span<const Header> trailers,
+                                  const RouteSettings& route, std::vector<Header>& out) const {
+  out.clear();
+  // For what it names; it goes itself, too.
+  for (const Header& field : head.headers)
+    if (http::equals_lower(field.name, "connection")) out.push_back(field);
+  out.insert(out.end(), trailers.begin(), trailers.end());
+  http::remove_hop_by_hop(out);
+  std::erase_if(out, [&](const Header& field) {
+    return tells_of_client(field.name) || http::equals_lower(field.name, kRequestId) ||
+           http::equals_lower(field.name, "via") || edits(route.headers.request, field.name);
+  });
+}
+
+void Forwarding::prepare_interim(std::uint8_t minor, std::vector<Header>& headers) const {
+  http::remove_hop_by_hop(headers);
+  std::erase_if(headers,
+                [](const Header& h) { return http::equals_lower(h.name, "content-length"); });
+  if (const std::string_view line = via_.line(minor); !line.empty()) {
+    headers.push_back({"Via", line});
+  }
+}
+
 std::string_view Forwarding::prepare_response(std::uint8_t minor, const RouteSettings& route,
                                               const ResponseAdditions& additions,
                                               std::vector<Header>& headers) const {

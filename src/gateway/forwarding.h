@@ -48,6 +48,16 @@ class Forwarding {
                            const RouteSettings& route, const std::array<std::uint64_t, 2>& draw,
                            route::ByteArena& arena, std::vector<http::Header>& headers) const;
 
+  /// The trailers of that request for the server, in `out`: those of `trailers` that the fields of
+  /// its head might be (RFC 9110 6.5.1), without what the gateway writes, or the route sets or
+  /// removes, itself. Views as theirs.
+  void prepare_trailers(const http::RequestHead& head, std::span<const http::Header> trailers,
+                        const RouteSettings& route, std::vector<http::Header>& out) const;
+
+  /// Makes the fields of a server's interim response those for the client: the route's edits are
+  /// for the final one.
+  void prepare_interim(std::uint8_t minor, std::vector<http::Header>& headers) const;
+
   /// Makes a server's fields those for the client, in place. `minor`: of the response's version.
   /// Views of the server's head, the route, the additions and this object. Returns the protocol of
   /// a 101.

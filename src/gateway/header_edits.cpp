@@ -34,4 +34,10 @@ void apply_edits(const HeaderEdits& edits, std::vector<Header>& headers) {
   for (const auto& [name, value] : edits.add) headers.push_back({name, value});
 }
 
+bool edits(const HeaderEdits& edits, std::string_view name) {
+  const auto same = [name](const std::string& other) { return http::equals_nocase(name, other); };
+  return std::ranges::any_of(edits.remove, same) ||
+         std::ranges::any_of(edits.set, [&](const auto& field) { return same(field.first); });
+}
+
 }  // namespace finack::gateway

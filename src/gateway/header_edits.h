@@ -1,4 +1,5 @@
 #pragma once
+#include <string_view>
 #include <vector>
 
 #include "finack/http/message.h"
@@ -10,5 +11,8 @@ namespace finack::gateway {
 /// them by one (where the first stood, else at the end), add puts one at the end. Names are
 /// compared without case. Views of `edits`.
 void apply_edits(const HeaderEdits& edits, std::vector<http::Header>& headers);
+
+/// Whether the route removes or sets the field of that name.
+bool edits(const HeaderEdits& edits, std::string_view name);
 
 }  // namespace finack::gateway

@@ -55,7 +55,7 @@ Expected<std::shared_ptr<const Plan>> Plan::create(const GatewaySettings& settin
 Expected<void> Plan::add_cluster(const ClusterSettings& settings, const Plan* before) {
   if (before != nullptr) {
     auto kept = find_cluster(before->clusters_, settings.name);
-    if (kept != nullptr && kept->settings() == settings) {
+    if (kept != nullptr && kept->serves_for(settings)) {
       clusters_.push_back(std::move(kept));
       return {};
     }

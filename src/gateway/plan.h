@@ -26,8 +26,9 @@ struct Destination {
 /// reload makes another. Any thread.
 class Plan {
  public:
-  /// `mark` tells this process from others of its name (Via). Clusters whose settings are those of
-  /// `before` are taken over from it, with their connections, health and breaker. The error names
+  /// `mark` tells this process from others of its name (Via). Clusters whose settings, and the
+  /// files that they name, are those of `before` are taken over from it, with their connections,
+  /// health and breaker. The error names
   /// the place in the settings.
   static Expected<std::shared_ptr<const Plan>> create(const GatewaySettings& settings,
                                                       std::string_view mark,

@@ -30,11 +30,21 @@ void ProxiedRequest::client_gone() {
   const bool may_run = passage_.route->settings.on_client_gone == OnClientGone::run;
   if (may_run && body_sent_ && try_.connected()) {
     gone_ = true;
+    exchange_->set_runs_on();
     spool_.reset();
+    if (const Nanos most = passage_.route->settings.run_for; most != Nanos(0))
+      pause_.set(most, &ProxiedRequest::ran_too_long);
     return resume();
   }
   const http::Departure left = exchange_->left();
   abandon(left ? left.cause : Cause::app_abort);
+}
+
+/// Nobody waits for the server's work, and it goes on for longer than the route allows.
+void ProxiedRequest::ran_too_long() {
+  try_.cancel(Cause::policy_other_leg);
+  note_try();
+  fail(Cause::policy_other_leg);
 }
 
 /// Lets go of the client, and with it of the server, unless its connection can soon be free.

@@ -43,7 +43,7 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
   response_due_.reset();
   fresh_only_ = holds_budget_ = holds_slot_ = body_sent_ = responding_ = response_empty_ = paused_ =
       blocked_ = gone_ = false;
-  told_ = false;
+  told_ = awaits_body_ = false;
   WorkerCluster& share = *passage_.share;
   const RouteSettings& route = passage_.route->settings;
   share.enter();
@@ -87,10 +87,11 @@ void ProxiedRequest::ask(std::size_t server) {
   server_ = server;
   ++number_;
   try_began_ = loop_.now();
-  body_sent_ = false;
+  body_sent_ = awaits_body_ = false;
   try_.begin(pool, {.number = number_,
                     .fresh_only = std::exchange(fresh_only_, false),
                     .budget = passage_.to->try_budget,
+                    .wait = passage_.to->queue,
                     .wall_offset = wall_offset_,
                     .timeouts = &passage_.to->timeouts,
                     .other_leg = exchange_->connection(),
@@ -123,6 +124,7 @@ void ProxiedRequest::on_try_ready() {
 void ProxiedRequest::pump_body() {
   while (exchange_ != nullptr && !body_sent_ && try_.connected()) {
     const http::BodyRead read = body_.read();
+    awaits_body_ = read.kind == http::BodyRead::Kind::wait;
     switch (read.kind) {
       case http::BodyRead::Kind::wait:
         return exchange_->on_body_ready([this] { pump_body(); });
@@ -130,12 +132,19 @@ void ProxiedRequest::pump_body() {
         return body_cut();
       case http::BodyRead::Kind::end:
         body_sent_ = true;
-        return try_.finish_body(exchange_->trailers());
+        return finish_body();
       case http::BodyRead::Kind::chunk:
         if (!try_.write(read.bytes)) return;
         break;
     }
   }
+}
+
+void ProxiedRequest::finish_body() {
+  std::vector<http::Header>& trailers = proxy_.scratch_headers();
+  passage_.plan->forwarding().prepare_trailers(exchange_->request(), exchange_->trailers(),
+                                               passage_.route->settings, trailers);
+  try_.finish_body(trailers);
 }
 
 /// No more of the body is to be had.
@@ -156,11 +165,10 @@ void ProxiedRequest::on_try_failed(const record::Ending& ending) {
   note_connected();
   note_try();
   const Cause cause = ending.cause;
-  if (client::blames_server(cause))
-    passage_.to->cluster->servers()[server_]->health.failed(loop_.now());
+  if (blames_server(cause)) passage_.to->cluster->servers()[server_]->health.failed(loop_.now());
   const client::RetryDecision decision =
       decide({.cause = cause,
-              .sent = try_.request_bytes() > 0,
+              .sent = try_.sent(),
               .stale_proved = cause == Cause::upstream_stale_reuse &&
                               ending.evidence.certainty == record::Certainty::proved});
   if (!retry(decision)) fail(final_cause(decision.reason, cause, number_), cause);
@@ -220,14 +228,14 @@ void ProxiedRequest::out_of_time() {
     try_.cancel(Cause::timeout_request_total, evidence);
     if (exchange_ == nullptr) return done();
     note_try();
-    tell_breaker(Word::bad);
+    tell_breaker(awaits_body_ ? Word::none : Word::bad);
   }
   fail(Cause::timeout_request_total);
 }
 
 /// Answers with an error, or cuts what has begun; `because` decides what the client is told.
 void ProxiedRequest::fail(Cause cause, Cause because) {
-  tell_breaker(client::blames_server(because) ? Word::bad : Word::none);
+  tell_breaker(blames_server(because) ? Word::bad : Word::none);
   exchange_->set_upstream(tries_.all());
   http::Exchange& exchange = *std::exchange(exchange_, nullptr);
   if (gone_) {
@@ -238,6 +246,10 @@ void ProxiedRequest::fail(Cause cause, Cause because) {
     record::Evidence evidence;
     if (because != cause) evidence.reason = record::name(because).data();
     if (cause == Cause::policy_overload_shed) evidence.resource = "queue";
+    if (cause == Cause::timeout_queue) {
+      evidence.setting = "timeouts.queue";
+      evidence.setting_value = static_cast<std::uint64_t>(passage_.to->queue.count());
+    }
     answer(exchange, status_of(because), cause,
            passage_.plan->forwarding().proxy_status(because, arena_), &evidence);
   }

@@ -64,7 +64,12 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   void on_try_write_ready() override { pump_body(); }
   void pump_body();
   void gather_body();
+  void finish_body();
   void body_cut();
+  /// Not where the server was waiting for the client's bytes when the try ended.
+  bool blames_server(record::Cause cause) const {
+    return !awaits_body_ && client::blames_server(cause);
+  }
   void on_try_failed(const record::Ending& ending) override;
   client::RetryDecision decide(const client::TryFacts& facts);
   bool retry(const client::RetryDecision& decision);
@@ -80,6 +85,7 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   // The client leaves.
   void watch_client();
   void client_gone();
+  void ran_too_long();
   void abandon(record::Cause cause);
   bool worth_draining() const;
   void stop_draining();
@@ -92,6 +98,7 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
                    std::span<const http::Header> trailers) override;
   void on_try_tunnel_bytes(std::string_view) override {}
   void on_try_tunnel_fin() override {}
+  void end_cut_response();
   bool try_again_for(int status, client::Progress progress);
   void note_answer();
   bool send_head(const http::ReceivedResponse& head, std::string_view body, bool whole);
@@ -134,6 +141,7 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   bool holds_pending_ = false;   ///< of Cluster::pending,
   bool holds_place_ = false;     ///< of Cluster::queued.
   bool body_sent_ = false;       ///< All of it, in this try.
+  bool awaits_body_ = false;     ///< Bytes of it from the client.
   bool responding_ = false;      ///< A byte of the final response went to the client.
   bool response_empty_ = false;  ///< Its status allows no body.
   bool paused_ = false;          ///< The server is not read for now.

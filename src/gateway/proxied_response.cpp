@@ -15,7 +15,7 @@ void ProxiedRequest::on_try_interim(const http::ReceivedResponse& head) {
   if (exchange_ == nullptr || gone_ || head.status == 100) return;
   std::vector<http::Header>& headers = proxy_.scratch_headers();
   headers.assign(head.headers.begin(), head.headers.end());
-  passage_.plan->forwarding().prepare_response(head.minor, passage_.route->settings, {}, headers);
+  passage_.plan->forwarding().prepare_interim(head.minor, headers);
   exchange_->inform(head.status, headers);
 }
 
@@ -103,7 +103,14 @@ void ProxiedRequest::on_try_body(std::string_view bytes, Progress progress,
   }
   if (over) note_try();
   if (!gone_ && !response_empty_) send_body(bytes);
+  if (progress == Progress::cut && exchange_ != nullptr) return end_cut_response();
   if (over && exchange_ != nullptr) end_response(trailers);
+}
+
+/// A FIN without close_notify ended it: what is missing must not look complete to the client.
+void ProxiedRequest::end_cut_response() {
+  passage_.to->cluster->servers()[server_]->health.failed(loop_.now());
+  fail(Cause::upstream_body_end_unproved);
 }
 
 void ProxiedRequest::send_body(std::string_view bytes) {

@@ -136,6 +136,7 @@ struct RouteSettings {
   std::optional<BufferSettings> buffer_request;   ///< None: streamed.
   std::optional<BufferSettings> buffer_response;  ///< None: streamed.
   OnClientGone on_client_gone = OnClientGone::cancel;
+  Nanos run_for = std::chrono::seconds(30);          ///< Where it runs on, at most; 0: no bound.
   std::optional<std::uint64_t> max_body_bytes;       ///< Empty: the listener's.
   std::vector<std::string> upgrade = {"websocket"};  ///< Protocols allowed; CONNECT never is.
 

@@ -219,6 +219,8 @@ void describe_route(Scope& scope, RouteSettings& route) {
   table.word(key("on_client_gone",
                  "cancel the server's work when the client left, or let it run to its end"),
              route.on_client_gone, {{"cancel", OnClientGone::cancel}, {"run", OnClientGone::run}});
+  table.duration(key("run_for", "how long it may run on after that", "no bound"), route.run_for,
+                 kShortest, kDay);
   table.bytes(inherited(key("max_body_bytes", "longest request body; more: 413",
                             "no request may have a body"),
                         "the listener's"),

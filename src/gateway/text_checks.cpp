@@ -131,6 +131,11 @@ TextVerdict check_protocol(std::string_view text) {
   return {};
 }
 
+TextVerdict check_server_protocol(std::string_view text) {
+  if (text == "http/1.1") return {};
+  return refused(text, "is not spoken with servers: write http/1.1");
+}
+
 TextVerdict check_network(std::string_view text) {
   if (route::parse_network(text) || parse_address(text)) return {};
   return refused(text, "is neither an address nor a range: write 10.0.0.1 or 10.0.0.0/8");

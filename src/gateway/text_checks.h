@@ -34,6 +34,8 @@ TextVerdict check_method(std::string_view text);
 TextVerdict check_cookie_name(std::string_view text);
 /// A protocol of an Upgrade header.
 TextVerdict check_protocol(std::string_view text);
+/// A protocol of ALPN that is spoken with servers.
+TextVerdict check_server_protocol(std::string_view text);
 /// An address or a range, "10.0.0.0/8".
 TextVerdict check_network(std::string_view text);
 

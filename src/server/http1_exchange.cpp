@@ -256,7 +256,7 @@ void Http1Exchange::settle_orphan() {
     const Nanos after = now - departure_.at;
     ending.evidence.handler_after_left_us = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(after).count());
-    if (r_.route != nullptr && after > kOutlived) {
+    if (r_.route != nullptr && after > kOutlived && !r_.runs_on) {
       record::FindingRecord finding;
       finding.finding = record::Finding::handler_outlived_client;
       finding.worker = worker_.index();

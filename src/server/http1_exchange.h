@@ -151,6 +151,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void set_request_id(std::string_view id) override { request_id_ = id; }
   void set_upstream(std::span<const record::UpstreamTry> tries) override;
   void set_queued(bool queued) override;
+  void set_runs_on() override { r_.runs_on = true; }
 
   void run_deferred() override;
 

@@ -69,10 +69,12 @@ void Http1Exchange::end_lifetime() {
   keep_close_evidence(connection_->timer_evidence(record::TimerKind::lifetime));
 }
 
-/// Answered before the request's body ended: the rest is discarded and the connection closes.
+/// Answered before the request's body ended: the rest is discarded and the connection closes. Where
+/// it was too large, that is why.
 void Http1Exchange::note_early_reply() {
+  const bool too_large = r_.verdict && r_.verdict->cause == Cause::policy_body_too_large;
   const Verdict verdict{EndedBy::local, How::reply, connection_->phase(),
-                        Cause::policy_early_reply};
+                        too_large ? Cause::policy_body_too_large : Cause::policy_early_reply};
   if (!r_.verdict) r_.verdict = verdict;
   note_body_progress(evidence_);
   r_.has_evidence = true;
@@ -267,6 +269,8 @@ void Http1Exchange::finish_response() {
 void Http1Exchange::inform(int status, std::span<const Header> headers) {
   if (gone() || r_.response != Response::none || head_.minor == 0) return;
   if (status < 100 || status > 199 || status == 101 || !http::valid(headers)) return;
+  // Nobody needs them, and who sends them cannot be told to wait.
+  if (outbox_.bytes() > settings().limits.write_buffer_bytes) return;
   char* out = outbox_.reserve(http::interim_size_bound(headers));
   outbox_.commit(http::encode_interim(status, headers, out));
   flush_ = true;
@@ -286,7 +290,8 @@ void Http1Exchange::abort(Cause cause, std::string_view exception) {
     answer_error(503, cancelled, {});
     return let_go();
   }
-  if (gone()) return let_go();
+  // Detached: the answer is out, or on its way, and its request described.
+  if (gone() || r_.stage == Stage::detached) return let_go();
   if (record::info(cause).family == record::CauseFamily::client) return client_left(cause);
   const int status = http::status_of(cause);
   if (r_.response == Response::none && status != 0) {
@@ -319,7 +324,9 @@ void Http1Exchange::cut_for(Cause cause) {
   if (wait) r_.verdict->how = How::timeout;
   if (http::of_other_leg(cause)) {
     close.cause = Cause::policy_other_leg;
-    close.severity = record::info(cause).severity;
+    // Only where TLS shows that it is missing is such an end cut.
+    if (cause == Cause::upstream_body_end_unproved) r_.verdict->severity = record::Severity::fault;
+    close.severity = r_.verdict->severity.value_or(record::info(cause).severity);
   } else if (cause != Cause::app_abort) {
     close.cause = Cause::app_body_short;
   }

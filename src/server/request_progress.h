@@ -68,6 +68,7 @@ struct RequestProgress {
   Out out = Out::no_body;
   bool head_method : 1 = false;  ///< HEAD: body bytes are counted, not sent.
   bool probed : 1 = false;       ///< The half-close probe was sent.
+  bool runs_on : 1 = false;      ///< Its handler outlives the client by setting.
   bool continued : 1 = false;    ///< 100 Continue was sent for Expect.
   bool waits_for_body : 1 = false;
   bool has_evidence : 1 = false;

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "net/tls_certificates.h"
+
 namespace finack::cli {
 namespace {
 
@@ -102,6 +104,36 @@ TEST_F(ReloaderTest, ListenersThatComeOrGo) {
   EXPECT_THAT(refused(with("':2' ]", "':3' ]")),
               ElementsAre(":1:58: the listener :3 is new: it needs a restart",
                           ":1:14: the listener :2 is gone: that needs a restart"));
+}
+
+TEST_F(ReloaderTest, ListenersMayStandInAnotherOrder) {
+  start();
+  write(with("{ address: ':1', timeouts: { idle: 75s } }, ':2'",
+             "':2', { address: ':1', timeouts: { idle: 75s } }"));
+  EXPECT_THAT(reloader_->reload().problems, IsEmpty());
+  write(kFile);
+  EXPECT_THAT(refused(with("{ address: ':1', timeouts: { idle: 75s } }, ':2'",
+                           "':2', { address: ':1', timeouts: { idle: 70s } }")),
+              ElementsAre(":1:55: listeners[1].timeouts.idle has changed: that needs a restart"));
+}
+
+TEST_F(ReloaderTest, ARenewedCertificateIsTaken) {
+  const std::string ca = path_ + ".pem";
+  const auto renew = [&ca](const char* from) {
+    std::filesystem::remove(ca);
+    std::filesystem::copy_file(net::testing::Certificates::get().file(from), ca);
+  };
+  renew("ca");
+  write(with("'127.0.0.1:2' }", "'127.0.0.1:2', tls: { ca: " + ca + " } }"));
+  start();
+  EXPECT_EQ(reloader_->reload().kept, 2U);
+  renew("server");
+  const ReloadOutcome outcome = reloader_->reload();
+  EXPECT_THAT(outcome.problems, IsEmpty());
+  EXPECT_EQ(outcome.kept, 1U);
+  EXPECT_EQ(outcome.made, 1U);
+  EXPECT_EQ(reloader_->reload().kept, 2U);
+  std::filesystem::remove(ca);
 }
 
 TEST_F(ReloaderTest, TheProcessesOwnSettings) {

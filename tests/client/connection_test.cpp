@@ -357,6 +357,32 @@ TEST_P(ConnectionTest, StaleReuseIsInferredFromItsHaste) {
   }
 }
 
+TEST_P(ConnectionTest, WhatIsQueuedForAStaleConnectionIsNotSentAnyMore) {
+  DIALING();
+  rig().answer(rig().asked(), kOk);
+  rig().settle();
+  Client& peer = rig().peer();
+  peer.reading = false;
+  Asker& second = rig().make();
+  second.method = http::Method::post;
+  second.body.assign(16 << 20, 'b');
+  second.head = {.method = "POST",
+                 .target = "/x",
+                 .host = "upstream.test",
+                 .framing = http::Framing::length,
+                 .content_length = second.body.size()};
+  rig().begin(second);
+  ASSERT_TRUE(rig().until([&] { return second.ready; }));
+  rig().settle();
+  peer.finish();
+  ASSERT_TRUE(rig().until([&] { return second.done() && !rig().connections.empty(); }));
+  EXPECT_NE(rig().connections[0].find("upstream.stale_reuse"), std::string::npos)
+      << rig().connections[0];
+  peer.reading = true;
+  ASSERT_TRUE(rig().until([&] { return peer.gone(); }));
+  EXPECT_TRUE(peer.was_reset) << "it read " << peer.received.size() << " bytes to the end";
+}
+
 // ---- Replies before the request was read
 
 TEST_P(ConnectionTest, AnEarlyReplyIsKept) {

@@ -130,6 +130,64 @@ TEST_P(PoolTest, APlaceThatAnotherWorkerGivesUpIsTaken) {
   }));
 }
 
+TEST_P(PoolTest, WhoComesLaterDoesNotPutOffTheLookForAPlace) {
+  DIALING({.rules = {.connections = 1, .wait = 100ms}});
+  ASSERT_TRUE(rig().server->take_connection(1));  // the other worker's
+  Asker& first = rig().make();
+  rig().begin(first);
+  for (int i = 0; i < 30; ++i) {
+    rig().advance(5ms, 5ms);
+    rig().begin(rig().make());
+  }
+  EXPECT_TRUE(first.failed);
+  rig().server->give_connection();
+  rig().advance(5ms, 5ms);
+  rig().begin(rig().make());
+  rig().advance(5ms, 5ms);
+  rig().begin(rig().make());
+  rig().advance(5ms, 5ms);
+  EXPECT_TRUE(rig().until([&] { return !rig().peers.empty(); }));
+}
+
+TEST_P(PoolTest, AFreeConnectionMakesRoomForAnotherWorker) {
+  DIALING({.rules = {.connections = 1, .wait = 1s}});
+  EXPECT_NE(ask(), 0U);
+  ASSERT_EQ(pool().free_connections(), 1U);
+  record::ConnectionIds ids{.boot = 1, .worker = 1};
+  Pool other({.loop = rig().loop.get(),
+              .ledger = &*rig().ledger,
+              .ids = &ids,
+              .server = rig().server,
+              .rules = {.connections = 1, .wait = 1s},
+              .timeouts = {},
+              .limits = {}});
+  {
+    Asker asker(*rig().loop, *rig().ledger);
+    asker.attempt.begin(other, {});
+    rig().advance(300ms, 5ms);
+    EXPECT_EQ(pool().live_connections(), 0U);
+    EXPECT_TRUE(rig().until([&] {
+      answer_all();
+      return asker.done();
+    }));
+    EXPECT_FALSE(asker.failed);
+    // And back: what is free there makes room here.
+    Asker& mine = rig().make();
+    rig().begin(mine);
+    rig().advance(300ms, 5ms);
+    EXPECT_EQ(other.live_connections(), 0U);
+    EXPECT_TRUE(rig().until([&] {
+      answer_all();
+      return mine.done();
+    }));
+    EXPECT_FALSE(mine.failed);
+    rig().advance(300ms, 5ms);
+    EXPECT_EQ(pool().free_connections(), 1U) << "nobody wants its place any more";
+  }
+  other.cut(Cause::operator_shutdown);
+  EXPECT_TRUE(rig().until([&] { return other.empty(); }));
+}
+
 TEST_P(PoolTest, LimitsRetireConnections) {
   DIALING({.rules = {.requests_per_connection = 2, .age = 10s, .free_connections = 1}});
   const std::uint64_t first = ask();
@@ -228,9 +286,30 @@ TEST_P(PoolTest, NobodyWaitsForEverForAPlace) {
   EXPECT_FALSE(second.done());
   rig().advance(1100ms, 100ms);
   ASSERT_TRUE(second.failed);
-  EXPECT_EQ(second.failed->cause, Cause::resource_slots);
+  EXPECT_EQ(second.failed->cause, Cause::timeout_queue);
   EXPECT_EQ(rig().requests[0],
-            "local fin connect resource.slots fault nothing_owed proved status=0 number=0");
+            "local timeout connect timeout.queue fault nothing_owed proved status=0 number=0");
+  EXPECT_STREQ(second.failed->evidence.setting, "timeouts.queue");
+  EXPECT_EQ(Nanos(second.failed->evidence.setting_value), Nanos(3s));
+  EXPECT_EQ(rig()
+                .ledger->counters()
+                .timer_fires[static_cast<std::size_t>(record::TimerKind::queue)]
+                .get(),
+            1U);
+}
+
+TEST_P(PoolTest, ARequestMayHaveAWaitOfItsOwn) {
+  DIALING({.rules = {.connections = 1, .wait = 10s}});
+  rig().asked();
+  Asker& patient = rig().make();
+  rig().begin(patient);
+  Asker& second = rig().make();
+  rig().begin(second, {.wait = 1s});
+  rig().advance(1100ms, 100ms);
+  ASSERT_TRUE(second.failed);
+  EXPECT_EQ(second.failed->cause, Cause::timeout_queue);
+  EXPECT_EQ(Nanos(second.failed->evidence.setting_value), Nanos(1s));
+  EXPECT_FALSE(patient.failed);
 }
 
 TEST_P(PoolTest, WithoutALimitOfOursAFreeConnectionIsKept) {

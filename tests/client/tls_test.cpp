@@ -1,6 +1,8 @@
 // TLS to upstreams: what a handshake that fails is recorded as, and what one that works carries.
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "client/client_test.h"
 #include "net/tls_peer.h"
 
@@ -14,13 +16,18 @@ using net::testing::TlsPeerThread;
 class TlsUpstreamTest : public ClientTest {
  protected:
   void dialing(bool real_time = true, const std::string& name = "localhost") {
-    auto context = net::TlsContext::client({.ca_file = Certificates::get().file("ca")});
+    auto context = net::TlsContext::client(
+        {.ca_file = Certificates::get().file("ca"), .alpn = {"http/1.1", "h2"}});
     ASSERT_TRUE(context);
     ClientTest::dialing(RigSetup{.timeouts = timeouts_,
                                  .tls = *context,
                                  .tls_peer = {.name = name},
                                  .real_time = real_time});
     if (IsSkipped()) return;
+    if (small_window_) {
+      const int bytes = 4096;
+      ::setsockopt(rig_->listener.get(), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    }
     asker_ = &rig_->make();
     rig_->begin(*asker_);
     ASSERT_TRUE(rig_->until([&] { return !rig_->peers.empty(); }));
@@ -43,8 +50,20 @@ class TlsUpstreamTest : public ClientTest {
     EXPECT_TRUE(rig().requests[0].starts_with(ending)) << rig().requests[0];
     EXPECT_STREQ(rig().evidence[0].reason, reason);
   }
+  /// The gateway's end of the connection keeps no more than this for the peer.
+  void limit_send_buffer() {
+    const int bytes = 4096;
+    for (int fd = 3; fd < 256; ++fd) {
+      sockaddr_in at{};
+      socklen_t size = sizeof at;
+      if (::getpeername(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0 &&
+          at.sin_port == rig().address.sin_port)
+        ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    }
+  }
   Timeouts timeouts_{};
   Asker* asker_ = nullptr;
+  bool small_window_ = false;
 };
 TEST_P(TlsUpstreamTest, ARequestOverTls) {
   DIALING();
@@ -60,6 +79,42 @@ TEST_P(TlsUpstreamTest, ARequestOverTls) {
   EXPECT_EQ(asker_->received, "ok");
   EXPECT_TRUE(rig().connections[0].starts_with("peer fin pool ok.pool_peer_closed normal"))
       << rig().connections[0];
+}
+
+// Of a record that the socket took in part, the server may have read the request.
+TEST_P(TlsUpstreamTest, WhatTheSocketTookInPartIsNotProvedUnread) {
+  small_window_ = true;
+  DIALING();
+  std::promise<void> asked, done;
+  TlsPeerThread peer(peer_fd(), {}, [&](SSL* ssl, Fd& fd) {
+    net::testing::tls_read(ssl, 8);
+    net::testing::tls_write(ssl, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    asked.get_future().wait_for(5s);
+    ::SSL_shutdown(ssl);
+    ::shutdown(fd.get(), SHUT_WR);
+    done.get_future().wait_for(5s);
+  });
+  ASSERT_TRUE(rig().until([&] { return asker_->done(); }));
+  limit_send_buffer();
+  Asker& second = rig().make();
+  second.method = http::Method::post;
+  second.body.assign(1 << 20, 'b');
+  second.head = {.method = "POST",
+                 .target = "/x",
+                 .host = "upstream.test",
+                 .framing = http::Framing::length,
+                 .content_length = second.body.size()};
+  rig().begin(second);
+  ASSERT_TRUE(rig().until([&] { return second.ready; }));
+  rig().settle(3);
+  EXPECT_EQ(second.attempt.request_bytes(), 0U) << "the first send is still under way";
+  asked.set_value();
+  EXPECT_TRUE(rig().until([&] { return second.done() && !rig().connections.empty(); }));
+  done.set_value();
+  ASSERT_TRUE(second.failed);
+  EXPECT_TRUE(second.attempt.sent());
+  EXPECT_FALSE(second.failed->cause == record::Cause::upstream_stale_reuse &&
+               second.failed->evidence.certainty == record::Certainty::proved);
 }
 
 TEST_P(TlsUpstreamTest, ACertificateThatNobodyVouchesFor) {
@@ -105,6 +160,14 @@ TEST_P(TlsUpstreamTest, PlaintextInsteadOfTls) {
   expect("local rst tls upstream.tls_closed fault", "not_tls");
 }
 
+TEST_P(TlsUpstreamTest, AProtocolThatWeDoNotSpeak) {
+  DIALING();
+  TlsPeerSetup setup;
+  setup.alpn = "\x02h2";
+  TlsPeerThread peer(peer_fd(), setup, [](SSL*, Fd& fd) { net::testing::read_all(fd.get()); });
+  expect("local rst tls upstream.tls_closed fault", "alpn");
+}
+
 TEST_P(TlsUpstreamTest, ADemandForACertificateThatWeDoNotHave) {
   DIALING();
   TlsPeerSetup setup;
@@ -148,6 +211,7 @@ TEST_P(TlsUpstreamTest, ABodyThatOnlyTheFinEndsIsAFault) {
       << rig().connections[0];
   EXPECT_TRUE(rig().requests[0].starts_with("peer truncated body upstream.body_end_unproved fault"))
       << rig().requests[0];
+  EXPECT_EQ(asker_->over, Progress::cut);
 }
 
 TEST_P(TlsUpstreamTest, ATunnelThatIsHalfOverIsNotKeptForEver) {

@@ -68,6 +68,26 @@ TEST_P(ProxyDepartureTest, between_two_tries) {
   EXPECT_EQ(rig().upstreams[0]->peers.size(), 1U);
 }
 
+TEST_P(ProxyDepartureTest, what_runs_on_is_not_awaited_for_ever) {
+  PROXYING(1, [](GatewaySettings& s) {
+    run(s);
+    s.routes[0].run_for = 3s;
+    s.clusters[0].timeouts.first_response_byte = 0s;
+  });
+  FakeExchange& exchange = rig().get();
+  rig().request();
+  exchange.leave();
+  EXPECT_TRUE(exchange.runs_on);
+  rig().advance(2900ms, 100ms);
+  EXPECT_FALSE(exchange.ended);
+  rig().advance(200ms, 100ms);
+  EXPECT_TRUE(exchange.ended);
+  EXPECT_EQ(exchange.aborted, Cause::client_left_waiting);
+  EXPECT_EQ(causes(exchange), "app.cancelled");
+  EXPECT_TRUE(connection_ended("policy.other_leg"));
+  empty();
+}
+
 TEST_P(ProxyDepartureTest, while_much_of_the_response_is_to_come) {
   PROXYING();
   FakeExchange& exchange = rig().get();

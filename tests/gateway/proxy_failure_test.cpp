@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "gateway/gateway_rig.h"
+#include "net/tls_peer.h"
 
 namespace finack::gateway::tests {
 namespace {
@@ -219,6 +220,51 @@ TEST_P(ProxyFailureTest, a_post_on_a_connection_that_proves_stale_is_sent_again)
   ASSERT_TRUE(rig().ended(post));
   EXPECT_EQ(post.status, 200);
   EXPECT_EQ(rig().cluster().retry_budget().taken(), 0U);
+}
+
+TEST_P(ProxyFailureTest, a_tls_body_without_its_end_is_cut_for_the_client_too) {
+  PROXYING(1, [](GatewaySettings& s) {
+    s.clusters[0].tls = UpstreamTlsSettings{.ca = net::testing::Certificates::get().file("ca"),
+                                            .server_name = "localhost"};
+  });
+  FakeExchange& exchange = rig().get();
+  ASSERT_TRUE(rig().until([&] { return !rig().upstreams[0]->peers.empty(); }));
+  Client& accepted = rig().upstreams[0]->peer();
+  Fd fd(::fcntl(accepted.fd(), F_DUPFD_CLOEXEC, 3));
+  accepted.close();
+  net::testing::TlsPeerThread peer(std::move(fd), {}, [](SSL* ssl, Fd& socket) {
+    net::testing::tls_read(ssl, 8);
+    net::testing::tls_write(ssl, "HTTP/1.1 200 OK\r\n\r\npart of it");
+    ::shutdown(socket.get(), SHUT_WR);
+    net::testing::read_all(socket.get());
+  });
+  ASSERT_TRUE(rig().ended(exchange));
+  EXPECT_EQ(exchange.body, "part of it");
+  EXPECT_EQ(exchange.aborted, Cause::upstream_body_end_unproved);
+  EXPECT_EQ(causes(exchange), "upstream.body_end_unproved");
+}
+
+TEST_P(ProxyFailureTest, a_slow_client_is_not_the_server_s_fault) {
+  PROXYING(1, [](GatewaySettings& s) {
+    s.clusters[0].timeouts.try_ = 1s;
+    s.clusters[0].breaker.consecutive_failures = 1;
+  });
+  FakeExchange& slow = rig().ask(rig().make("POST", "/x").expect_body());
+  rig().request();
+  slow.feed("some");
+  rig().advance(1100ms, 100ms);
+  told(slow, 504, Cause::timeout_try);
+  FakeExchange& next = rig().get();
+  rig().serve(kOk);
+  ASSERT_TRUE(rig().ended(next));
+  EXPECT_EQ(next.status, 200) << words(next.cause);
+
+  FakeExchange& whole = rig().ask(rig().make("POST", "/x").expect_body());
+  rig().request();
+  whole.end_body();
+  rig().advance(1100ms, 100ms);
+  told(whole, 504, Cause::timeout_try);
+  EXPECT_EQ(rig().get().cause, Cause::upstream_circuit_open) << "the server had all of that one";
 }
 
 // A server that died leaves connections of which each proves stale.

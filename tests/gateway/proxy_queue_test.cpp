@@ -66,6 +66,23 @@ TEST_P(ProxyQueueTest, a_full_queue_sheds) {
   EXPECT_EQ(second.status, 200);
 }
 
+TEST_P(ProxyQueueTest, the_wait_for_a_place_that_another_worker_holds_ends_in_time) {
+  PROXYING(1, [](GatewaySettings& s) {
+    s.clusters[0].pool.connections = 1;
+    s.routes[0].timeouts.queue = 1s;
+  });
+  ASSERT_TRUE(rig().server().take_connection(1));
+  FakeExchange& exchange = rig().get();
+  rig().advance(900ms, 100ms);
+  EXPECT_FALSE(exchange.ended);
+  rig().advance(200ms, 100ms);
+  told(exchange, 503, Cause::timeout_queue);
+  EXPECT_EQ(causes(exchange), "timeout.queue");
+  EXPECT_STREQ(exchange.evidence.setting, "timeouts.queue");
+  EXPECT_EQ(Nanos(exchange.evidence.setting_value), Nanos(1s));
+  rig().server().give_connection();
+}
+
 TEST_P(ProxyQueueTest, without_a_queue_nobody_waits) {
   PROXYING(1, [](GatewaySettings& s) {
     s.clusters[0].breaker.limits.requests = 1;

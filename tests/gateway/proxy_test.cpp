@@ -102,6 +102,44 @@ TEST_P(ProxyTest, a_chunked_body_streams_with_its_trailers) {
   ASSERT_TRUE(rig().ended(exchange));
 }
 
+// A trailer is no way around what holds for the head.
+TEST_P(ProxyTest, the_trailers_of_a_request_are_held_to_the_rules_of_its_head) {
+  PROXYING(1, [](GatewaySettings& s) {
+    s.routes[0].headers.request.remove = {"X-Secret"};
+    s.routes[0].headers.request.set = {{"X-Role", "guest"}};
+  });
+  FakeExchange& exchange = rig().make("POST", "/x").expect_body();
+  exchange.add_header("Connection", "X-Hop");
+  for (const char* name : {"X-Forwarded-For", "X_Forwarded_For", "X-Real-IP", "Forwarded", "Via",
+                           "X-Request-Id", "x-secret", "X-ROLE", "X-Hop", "X-Sum"})
+    exchange.add_trailer(name, "1");
+  rig().ask(exchange);
+  rig().request();
+  exchange.feed("abc");
+  exchange.end_body();
+  auto& peer = rig().upstreams[0]->peer();
+  ASSERT_TRUE(rig().until([&] { return peer.received.find("\r\n\r\n") != std::string::npos; }));
+  EXPECT_EQ(peer.received, "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n");
+  peer.send(kOk);
+  ASSERT_TRUE(rig().ended(exchange));
+}
+
+TEST_P(ProxyTest, an_interim_response_is_not_edited) {
+  PROXYING(1, [](GatewaySettings& s) {
+    s.routes[0].headers.response.set = {{"Strict-Transport-Security", "max-age=1"}};
+    s.routes[0].headers.response.remove = {"Link"};
+  });
+  FakeExchange& exchange = rig().get();
+  rig().serve(
+      "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nKeep-Alive: timeout=1\r\n\r\n"
+      "HTTP/1.1 200 OK\r\nLink: </b>\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(rig().ended(exchange));
+  EXPECT_THAT(exchange.informed_headers,
+              ElementsAre(std::pair("Link", "</a>"), std::pair("Via", "1.1 finack (mark)")));
+  EXPECT_EQ(exchange.header_sent("Link"), "");
+  EXPECT_EQ(exchange.header_sent("Strict-Transport-Security"), "max-age=1");
+}
+
 TEST_P(ProxyTest, an_upload_waits_for_the_server) {
   PROXYING();
   FakeExchange& exchange = rig().ask(rig().make("POST", "/x").expect_body());

@@ -236,6 +236,8 @@ TEST(GatewayErrors, Clusters) {
       {"health: { passive: { eject_for: 10m } }",
        "f:4:37: clusters.api.health.passive.eject_for: it is longer than eject_most\n"},
       {"tls:", "f:4:5: clusters.api.tls: the value is missing; write {} for its defaults\n"},
+      {"tls: { alpn: [ http/1.1, h2 ] }",
+       "f:4:30: clusters.api.tls.alpn: 'h2' is not spoken with servers: write http/1.1\n"},
       {"tls: { key: /k.pem }", "f:4:17: clusters.api.tls.key: it needs a certificate\n"},
       {"resolve: { most: 1s, least: 2s }",
        "f:4:33: clusters.api.resolve.least: it is longer than most\n"},

@@ -52,7 +52,7 @@ timeout.head S b head notice
 timeout.min_rate S b head,body notice
 timeout.body_idle S b body fault
 timeout.body_total S b body fault
-timeout.queue S r queue fault
+timeout.queue SC r queue/connect fault
 timeout.handler S r handling fault
 timeout.handler_stall S b response fault
 timeout.response_stall S b response fault

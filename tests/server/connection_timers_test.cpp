@@ -1,5 +1,6 @@
 // Every wait has a deadline, and it covers exactly that wait. The clock moves only when told.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <memory>
@@ -249,6 +250,53 @@ TEST_P(ConnectionTimersTest, a_late_answer_that_is_lost_to_a_reset_is_no_agreed_
     EXPECT_EQ(rig().requests.back().ending.cause, Cause::timeout_handler) << "obeys: " << obeys;
     EXPECT_EQ(rig().requests.back().ending.delivered, record::Delivered::none);
   }
+}
+
+/// What the server sends stays with it: its ends of the connections get small buffers.
+void limit_send_buffers(std::uint16_t port) {
+  const int bytes = 4096;
+  for (int fd = 3; fd < 256; ++fd) {
+    sockaddr_in at{};
+    socklen_t size = sizeof at;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0 &&
+        ntohs(at.sin_port) == port)
+      ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+  }
+}
+
+TEST_P(ConnectionTimersTest, a_handler_that_obeys_late_cuts_no_answer) {
+  server::Settings settings;
+  settings.timeouts.handler = 5s;
+  http::Exchange* late = nullptr;
+  constexpr std::size_t kFirst = 100 * 1024;  // Less than what keeps later requests waiting.
+  SERVE(
+      [&](http::Exchange& x) {
+        if (x.number() == 1) return answer(x, std::string(kFirst, 'x'));
+        late = &x;
+      },
+      settings);
+  Client& client = rig().connect(2048);
+  client.reading = false;
+  rig().settle();
+  limit_send_buffers(rig().port());
+  client.send(kGet);
+  client.send(kGet);
+  ASSERT_TRUE(rig().until([&] { return late != nullptr; }));
+  rig().advance(6s);
+  rig().settle(5);
+  ASSERT_TRUE(rig().connections.empty());
+  ASSERT_EQ(late->left().cause, Cause::timeout_handler);
+  late->abort(Cause::timeout_handler, {});
+  rig().settle(5);
+  client.reading = true;
+  EXPECT_EQ(rig().response(client).body.size(), kFirst);
+  EXPECT_EQ(rig().response(client).status, 503);
+  ASSERT_TRUE(rig().until([&] { return client.gone(); }));
+  EXPECT_FALSE(client.was_reset);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(ending().cause, Cause::ok_completed);
+  EXPECT_EQ(rig().requests.back().ending.cause, Cause::timeout_handler);
 }
 
 TEST_P(ConnectionTimersTest, a_stream_that_stalls_at_the_handler) {

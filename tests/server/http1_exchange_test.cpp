@@ -244,6 +244,50 @@ TEST_P(Http1ExchangeTest, a_body_over_the_limit_gets_its_413_although_the_client
   EXPECT_STREQ(ending.evidence.reason, "body_too_large");
 }
 
+TEST_P(Http1ExchangeTest, a_handler_s_own_413_ends_its_connection_for_the_same_cause) {
+  SERVE([](http::Exchange& x) {
+    http::ResponseHead head;
+    head.status = 413;
+    head.cause = Cause::policy_body_too_large;
+    EXPECT_TRUE(x.respond(head, "too large"));
+  });
+  Client& client = rig().connect();
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+  const Response response = rig().response(client);
+  EXPECT_EQ(response.status, 413);
+  EXPECT_EQ(response.header("Connection"), "close");
+  client.finish();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(rig().requests[0].ending.cause, Cause::policy_body_too_large);
+  EXPECT_EQ(rig().connections[0].ending.cause, Cause::policy_body_too_large);
+  EXPECT_EQ(rig().connections[0].ending.how, record::How::reply);
+  EXPECT_EQ(rig().connections[0].ending.evidence.expected_bytes, 10U);
+}
+
+TEST_P(Http1ExchangeTest, a_handler_that_outlives_its_client_is_a_finding_unless_it_may) {
+  http::Exchange* exchange = nullptr;
+  static const http::RouteLabel kRoute{"/work"};
+  SERVE([&](http::Exchange& x) {
+    x.set_route(kRoute);
+    exchange = &x;
+  });
+  for (const bool may : {false, true}) {
+    exchange = nullptr;
+    Client& client = rig().connect();
+    client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    ASSERT_TRUE(rig().until([&] { return exchange != nullptr; }));
+    if (may) exchange->set_runs_on();
+    client.reset();
+    ASSERT_TRUE(rig().until([&] { return static_cast<bool>(exchange->left()); }));
+    rig().settle();
+    rig().advance(3s);
+    exchange->abort(exchange->left().cause, {});
+    ASSERT_TRUE(rig().until([&] { return rig().requests.size() == (may ? 2U : 1U); }));
+    rig().settle();
+    EXPECT_EQ(rig().findings.size(), 1U) << may;
+  }
+}
+
 TEST_P(Http1ExchangeTest, a_bad_request_has_one_reason_one_status_one_cause) {
   SERVE(answer_target);
   struct Case {

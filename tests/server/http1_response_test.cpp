@@ -134,6 +134,26 @@ TEST_P(Http1ResponseTest, interim_responses_go_before_the_final_one_and_not_to_h
   EXPECT_EQ(rig().ask(old, kGet10).status, 200);
 }
 
+TEST_P(Http1ResponseTest, a_client_that_does_not_read_holds_back_interim_responses) {
+  server::Settings settings;
+  settings.limits.write_buffer_bytes = 16 * 1024;
+  const std::string value(1000, 'v');
+  SERVE(
+      [&](http::Exchange& x) {
+        const http::Header field{"X", value};
+        for (int i = 0; i < 1000; ++i) x.inform(103, {&field, 1});
+        x.respond({}, "done");
+      },
+      settings);
+  Client& client = rig().connect();
+  client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(rig().until([&] { return client.received.ends_with("done"); }));
+  EXPECT_GT(client.received.size(), 16U * 1024);
+  EXPECT_LT(client.received.size(), 20U * 1024);
+  client.close();
+  ASSERT_TRUE(rig().ended());
+}
+
 TEST_P(Http1ResponseTest, inform_sends_interim_statuses_only) {
   SERVE([](http::Exchange& x) {
     x.inform(101, {});

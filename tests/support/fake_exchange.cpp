@@ -225,6 +225,7 @@ bool FakeExchange::take_head(const http::ResponseHead& head) {
   }
   status = head.status;
   cause = head.cause;
+  if (head.evidence != nullptr) evidence = *head.evidence;
   close = head.close;
   content_length = head.content_length;
   responded = true;

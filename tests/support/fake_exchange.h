@@ -68,10 +68,12 @@ class FakeExchange final : public http::Exchange {
   bool ended = false;
   std::optional<record::Cause> aborted;          ///< abort()'s cause.
   record::Cause cause = record::Cause::unknown;  ///< ResponseHead::cause.
+  record::Evidence evidence;                     ///< ResponseHead::evidence, where it has one.
   std::string exception;
   std::string route;
   std::string request_id;
   std::vector<record::UpstreamTry> upstream;
+  bool runs_on = false;      ///< set_runs_on() was called.
   std::vector<bool> queued;  ///< Each change of set_queued().
   std::vector<int> informed;
   std::vector<std::pair<std::string, std::string>> informed_headers;  ///< Of the last of them.
@@ -120,6 +122,7 @@ class FakeExchange final : public http::Exchange {
   void set_request_id(std::string_view id) override;
   void set_upstream(std::span<const record::UpstreamTry> tries) override;
   void set_queued(bool now_queued) override;
+  void set_runs_on() override { runs_on = true; }
 
  private:
   bool take_head(const http::ResponseHead& head);

@@ -169,6 +169,8 @@ class Exchange {
   virtual void set_upstream(std::span<const record::UpstreamTry> tries) = 0;
   /// The request waits, or does not wait any more, for a slot at an upstream (phase `queue`).
   virtual void set_queued(bool queued) = 0;
+  /// The handler runs on though its client left, because its settings say so: that is no finding.
+  virtual void set_runs_on() = 0;
 };
 
 /// What the server calls with every request; the one way into route, gateway and admin. Must not

@@ -35,6 +35,8 @@ constexpr Exclusion kDialed[] = {
 
     // Resources.
     {"c r", "resource.slots", "*", "*", "a full pool is waited for, in the queue"},
+    {"r", "timeout.queue", "connect", "timeout",
+     "only where two workers race for the last place: pool_test has it"},
     {"c r", "resource.memory", "*", "*",
      "a socket that the kernel has no memory for is verdict_test's"},
     {"c r", "resource.disk", "*", "*", "a dialed connection stores nothing"},
