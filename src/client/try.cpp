@@ -41,7 +41,7 @@ void Try::begin(Pool& pool, const Begin& begin) {
   method_ = {};
   status_ = 0;
   number_ = 0;
-  reused_ = false;
+  reused_ = upgrade_ = false;
   peer_ = {};
   connection_id_ = {};
   cause_ = Cause::unknown;
@@ -79,6 +79,7 @@ void Try::send(const http::OutgoingRequest& head, http::Method method, std::stri
   if (!known) extension_method_ = head.method;
   method_ = known ? http::name(method) : std::string_view(extension_method_);
   number_ = connection_->requests() + 1;
+  upgrade_ = !head.upgrade.empty();
   connection_->send(*this, head, method, body, body_follows, *timeouts_);
   reused_ = connection_->reused();
 }
@@ -90,6 +91,8 @@ void Try::on_response(const http::ReceivedResponse& head, std::string_view body,
   status_ = head.status;
   first_byte_ = loop_.now();
   bytes_in_ += body.size();
+  // A tunnel may live for days: what is budgeted is the answer.
+  if (head.framing == http::ResponseFraming::tunnel) loop_.timers().disarm(*this);
   if (progress != Progress::more) complete(progress);
   observer_.on_try_response(head, body, progress);
 }
@@ -106,8 +109,12 @@ void Try::complete(Progress progress) {
     return finish(ending_of({EndedBy::local, How::fin, Phase::send, Cause::upstream_early_reply},
                             Delivered::partial));
   }
+  const bool cut = progress == Progress::unproved && connection_->truncated();
+  if (upgrade_ && !cut) {
+    return finish(ending_of(
+        {EndedBy::peer, How::none, Phase::head, Cause::upstream_upgrade_refused}, Delivered::all));
+  }
   if (progress == Progress::complete) return finish_completed();
-  const bool cut = connection_->truncated();
   record::Ending ending = ending_of({EndedBy::peer, cut ? How::truncated : How::fin, Phase::body,
                                      Cause::upstream_body_end_unproved},
                                     Delivered::all);
@@ -130,13 +137,12 @@ void Try::cancel(Cause cause, const record::Evidence& evidence, bool fault) {
 }
 
 record::Ending Try::give_up(Cause cause, const record::Evidence& evidence, bool fault) {
-  const bool timer = record::info(cause).how == "timeout";
   Connection* const connection = connection_;
   Waiter::unlink();
   const Cause own = record::info(cause).ends_request ? cause : Cause::app_cancelled;
+  const Phase phase = connection != nullptr ? connection->phase() : pool_->dial_phase();
   const record::Ending ending =
-      ending_of({EndedBy::local, timer ? How::timeout : How::fin,
-                 connection != nullptr ? connection->phase() : pool_->dial_phase(), own},
+      ending_of({EndedBy::local, way_out(phase, cause), phase, own},
                 request_bytes() == 0 ? Delivered::nothing_owed : Delivered::handed, evidence);
   finish(ending);
   if (connection != nullptr) connection->cancel(cause, evidence, other_leg_, fault);
