@@ -10,7 +10,6 @@ using record::Cause;
 
 void ProxiedRequest::open_tunnel(const http::ReceivedResponse& head) {
   note_answer();
-  if (gone_) return abandon(exchange_->left().cause);
   if (!switch_client(head)) {
     if (const http::Departure left = exchange_->left()) return abandon(left.cause);
     try_.cancel(Cause::app_cancelled);

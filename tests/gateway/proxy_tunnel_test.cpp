@@ -179,6 +179,7 @@ TEST_P(ProxyTunnelTest, the_client_finishes_first) {
   server().finish();
   ASSERT_TRUE(rig().until([&] { return exchange.tunnel_finished; }));
   EXPECT_TRUE(connection_ended("ok.tunnel_done"));
+  ASSERT_FALSE(exchange.ended) << "the client may still take the last of it";
   exchange.end_tunnel(Cause::ok_tunnel_done, How::fin);
   EXPECT_EQ(causes(exchange), "ok.tunnel_done");
   EXPECT_THAT(rig().tries, ElementsAre("ok.tunnel_done"));
@@ -282,7 +283,7 @@ TEST_P(ProxyTunnelTest, the_budgets_of_a_request_are_for_its_answer) {
   });
   FakeExchange& exchange = open();
   rig().advance(10s);
-  EXPECT_FALSE(exchange.ended);
+  ASSERT_FALSE(exchange.ended);
   exchange.feed_tunnel("still here");
   EXPECT_TRUE(server_got("still here"));
 }
@@ -353,6 +354,7 @@ TEST_P(ProxyTunnelTest, a_drain_waits_for_it) {
   exchange.finish_tunnel();
   server().finish();
   ASSERT_TRUE(rig().until([&] { return exchange.tunnel_finished; }));
+  ASSERT_FALSE(exchange.ended);
   exchange.end_tunnel(Cause::ok_tunnel_done, How::fin);
   ASSERT_TRUE(rig().until([&] { return rig().emptied > 0; }));
   EXPECT_THAT(rig().connections, ElementsAre("ok.tunnel_done"));
