@@ -77,7 +77,7 @@ void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, h
   interim_seen_ = false;
   chunked_ = head.framing == http::Framing::chunked;
   body_due_ = body_follows;
-  parser_.begin(method, !head.upgrade.empty());
+  parser_.begin(method, head.upgrade);
   char* out = outbox_.reserve(http::request_size_bound(head));
   outbox_.commit(http::encode_request(head, out));
   if (!body.empty()) put(body);

@@ -47,8 +47,7 @@ const char* setting_name(TimerKind timer) {
 
 /// We end it: closed, or given up when a budget is over.
 Verdict own_act(Phase phase, Cause cause) {
-  const bool timer = record::info(cause).how == "timeout";
-  return {EndedBy::local, timer ? How::timeout : How::fin, phase, cause};
+  return {EndedBy::local, way_out(phase, cause), phase, cause};
 }
 
 std::uint64_t micros(Nanos value) {

@@ -41,7 +41,7 @@ void Try::begin(Pool& pool, const Begin& begin) {
   method_ = {};
   status_ = 0;
   number_ = 0;
-  sent_ = reused_ = false;
+  sent_ = reused_ = upgrade_ = false;
   peer_ = {};
   connection_id_ = {};
   cause_ = Cause::unknown;
@@ -80,6 +80,7 @@ void Try::send(const http::OutgoingRequest& head, http::Method method, std::stri
   if (!known) extension_method_ = head.method;
   method_ = known ? http::name(method) : std::string_view(extension_method_);
   number_ = connection_->requests() + 1;
+  upgrade_ = !head.upgrade.empty();
   connection_->send(*this, head, method, body, body_follows, *timeouts_);
   reused_ = connection_->reused();
 }
@@ -91,6 +92,8 @@ void Try::on_response(const http::ReceivedResponse& head, std::string_view body,
   status_ = head.status;
   first_byte_ = loop_.now();
   bytes_in_ += body.size();
+  // A tunnel may live for days: what is budgeted is the answer.
+  if (head.framing == http::ResponseFraming::tunnel) loop_.timers().disarm(*this);
   if (progress != Progress::more) complete(progress);
   observer_.on_try_response(head, body, progress);
 }
@@ -107,8 +110,12 @@ void Try::complete(Progress progress) {
     return finish(ending_of({EndedBy::local, How::fin, Phase::send, Cause::upstream_early_reply},
                             Delivered::partial));
   }
-  if (progress == Progress::complete) return finish_completed();
   const bool cut = progress == Progress::cut;
+  if (upgrade_ && !cut) {
+    return finish(ending_of(
+        {EndedBy::peer, How::none, Phase::head, Cause::upstream_upgrade_refused}, Delivered::all));
+  }
+  if (progress == Progress::complete) return finish_completed();
   record::Ending ending = ending_of({EndedBy::peer, cut ? How::truncated : How::fin, Phase::body,
                                      Cause::upstream_body_end_unproved},
                                     Delivered::all);
@@ -131,13 +138,12 @@ void Try::cancel(Cause cause, const record::Evidence& evidence, bool fault) {
 }
 
 record::Ending Try::give_up(Cause cause, const record::Evidence& evidence, bool fault) {
-  const bool timer = record::info(cause).how == "timeout";
   Connection* const connection = connection_;
   Waiter::unlink();
   const Cause own = record::info(cause).ends_request ? cause : Cause::app_cancelled;
+  const Phase phase = connection != nullptr ? connection->phase() : pool_->dial_phase();
   const record::Ending ending =
-      ending_of({EndedBy::local, timer ? How::timeout : How::fin,
-                 connection != nullptr ? connection->phase() : pool_->dial_phase(), own},
+      ending_of({EndedBy::local, way_out(phase, cause), phase, own},
                 sent() ? Delivered::handed : Delivered::nothing_owed, evidence);
   finish(ending);
   if (connection != nullptr) connection->cancel(cause, evidence, other_leg_, fault);

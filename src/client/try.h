@@ -91,7 +91,10 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
                    Progress progress) override;
   void on_body(std::string_view bytes, Progress progress,
                std::span<const http::Header> trailers) override;
-  void on_tunnel_bytes(std::string_view bytes) override { observer_.on_try_tunnel_bytes(bytes); }
+  void on_tunnel_bytes(std::string_view bytes) override {
+    bytes_in_ += bytes.size();
+    observer_.on_try_tunnel_bytes(bytes);
+  }
   void on_tunnel_fin() override { observer_.on_try_tunnel_fin(); }
   void on_connection_end(const record::Ending& ending) override;
   void on_write_ready() override { observer_.on_try_write_ready(); }
@@ -133,6 +136,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   int status_ = 0;
   bool sent_ = false;
   bool reused_ = false;
+  bool upgrade_ = false;  ///< The request asks for one.
 };
 
 }  // namespace finack::client

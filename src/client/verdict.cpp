@@ -142,6 +142,11 @@ Verdict judge(record::TimerKind timer, record::Phase phase, bool gone) {
   return {EndedBy::local, How::timeout, phase, Cause::bug_invariant};
 }
 
+How way_out(record::Phase phase, Cause cause) {
+  if (record::info(cause).how == "timeout") return How::timeout;
+  return phase == Phase::tunnel ? How::rst : How::fin;
+}
+
 record::Ending ending_of(const Verdict& verdict, record::Delivered delivered,
                          const record::Evidence& evidence) {
   return {.ended_by = verdict.ended_by,

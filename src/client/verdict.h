@@ -41,6 +41,9 @@ Verdict judge(net::DialError error, int code);
 /// more, so that the path and not the server's slowness is the cause.
 Verdict judge(record::TimerKind timer, record::Phase phase, bool gone);
 
+/// How we end what is in `phase` for `cause`. In a tunnel a FIN would say that all is said.
+record::How way_out(record::Phase phase, record::Cause cause);
+
 /// The ending that a verdict means, with the severity of its cause.
 record::Ending ending_of(const Verdict& verdict, record::Delivered delivered,
                          const record::Evidence& evidence = {});

@@ -52,11 +52,7 @@ void ProxiedRequest::abandon(Cause cause) {
   tell_breaker(Word::none);
   const bool drain = worth_draining();
   if (try_.active()) {
-    // What ends all of the process's connections ends both legs; else the one ends for the other's
-    // sake, and weighs as much.
-    const bool both = cause == Cause::operator_shutdown_forced || cause == Cause::timeout_drain;
-    const bool fault = record::info(cause).severity == record::Severity::fault;
-    if (!drain) try_.cancel(both ? cause : Cause::policy_other_leg, {}, fault);
+    if (!drain) cancel_for(cause);
     record::UpstreamTry one = try_.summary();
     if (drain) one.cause = Cause::app_cancelled;
     if (drain) one.duration = loop_.now() - try_began_;
@@ -67,6 +63,15 @@ void ProxiedRequest::abandon(Cause cause) {
   if (!drain) return done();
   resume();
   pause_.set(kDrainTime, &ProxiedRequest::stop_draining);
+}
+
+/// Ends the server's leg because of what ended the client's.
+void ProxiedRequest::cancel_for(Cause cause) {
+  // What ends all of the process's connections ends both legs; else the one ends for the other's
+  // sake, and weighs as much.
+  const bool both = cause == Cause::operator_shutdown_forced || cause == Cause::timeout_drain;
+  const bool fault = record::info(cause).severity == record::Severity::fault;
+  try_.cancel(both ? cause : Cause::policy_other_leg, {}, fault);
 }
 
 bool ProxiedRequest::worth_draining() const {

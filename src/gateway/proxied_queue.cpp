@@ -35,7 +35,8 @@ bool ProxiedRequest::begin_if_possible() {
     // A try that ended by an answer, or by our own wish, failed for nothing of its own.
     const Cause last = tries_.empty() ? Cause::unknown : tries_.all().back().cause;
     const bool failed = record::info(last).family != record::CauseFamily::ok &&
-                        last != Cause::app_cancelled && last != Cause::unknown;
+                        last != Cause::app_cancelled && last != Cause::upstream_upgrade_refused &&
+                        last != Cause::unknown;
     fail(failed ? last : Cause::upstream_none_healthy);
   }
   return true;

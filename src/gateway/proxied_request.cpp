@@ -1,5 +1,6 @@
 // A proxied request: its way to a server, its failures, its end. proxied_queue.cpp has what comes
-// before a try, proxied_response.cpp what goes back, proxied_departure.cpp who leaves.
+// before a try, proxied_response.cpp what goes back, proxied_tunnel.cpp what comes behind a 101,
+// proxied_departure.cpp who leaves.
 #include "gateway/proxied_request.h"
 
 #include <algorithm>
@@ -43,7 +44,7 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
   response_due_.reset();
   fresh_only_ = holds_budget_ = holds_slot_ = body_sent_ = responding_ = response_empty_ = paused_ =
       blocked_ = gone_ = false;
-  told_ = awaits_body_ = false;
+  told_ = tunnel_ = awaits_body_ = false;
   WorkerCluster& share = *passage_.share;
   const RouteSettings& route = passage_.route->settings;
   share.enter();
@@ -115,7 +116,8 @@ void ProxiedRequest::on_try_ready() {
                                   .headers = headers_,
                                   .framing = body_.framing(),
                                   .content_length = body_.size(),
-                                  .te_trailers = forwarded_.te_trailers};
+                                  .te_trailers = forwarded_.te_trailers,
+                                  .upgrade = forwarded_.upgrade};
   try_.send(out, head.method, body, !body_sent_);
   pump_body();
 }
@@ -162,6 +164,7 @@ void ProxiedRequest::body_cut() {
 
 void ProxiedRequest::on_try_failed(const record::Ending& ending) {
   if (exchange_ == nullptr) return done();
+  if (tunnel_) return tunnel_left(ending);
   note_connected();
   note_try();
   const Cause cause = ending.cause;

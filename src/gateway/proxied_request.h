@@ -34,7 +34,9 @@ struct Passage {
 /// One request on its way through: from the client's exchange to a server and back, over as many
 /// tries as the rules allow. Leased from its Proxy, which takes it back when it is done. The two
 /// directions are independent: the response may start, and end, before the body has gone out.
-class ProxiedRequest final : public ListNode, private client::TryObserver {
+class ProxiedRequest final : public ListNode,
+                             private client::TryObserver,
+                             private http::TunnelObserver {
  public:
   ProxiedRequest(Proxy& proxy, const WorkerParts& parts);
 
@@ -61,7 +63,7 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   void ask(std::size_t server);
   void note_connected();
   void on_try_ready() override;
-  void on_try_write_ready() override { pump_body(); }
+  void on_try_write_ready() override { tunnel_ ? pump_tunnel() : pump_body(); }
   void pump_body();
   void gather_body();
   void finish_body();
@@ -87,6 +89,7 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   void client_gone();
   void ran_too_long();
   void abandon(record::Cause cause);
+  void cancel_for(record::Cause cause);
   bool worth_draining() const;
   void stop_draining();
 
@@ -96,8 +99,6 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
                        client::Progress progress) override;
   void on_try_body(std::string_view bytes, client::Progress progress,
                    std::span<const http::Header> trailers) override;
-  void on_try_tunnel_bytes(std::string_view) override {}
-  void on_try_tunnel_fin() override {}
   void end_cut_response();
   bool try_again_for(int status, client::Progress progress);
   void note_answer();
@@ -111,13 +112,26 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   void resume();
   void finish(std::span<const http::Header> trailers);
 
+  // Behind 101: proxied_tunnel.cpp.
+  void open_tunnel(const http::ReceivedResponse& head);
+  bool switch_client(const http::ReceivedResponse& head);
+  void pump_tunnel();
+  void tunnel_left(const record::Ending& ending);
+  void tunnel_silent();
+  void on_try_tunnel_bytes(std::string_view bytes) override;
+  void on_try_tunnel_fin() override;
+  void on_tunnel_bytes(std::string_view bytes) override;
+  void on_tunnel_fin() override;
+  void on_tunnel_write_ready() override { resume(); }
+  void on_tunnel_end(const http::Departure& departure) override;
+
   Proxy& proxy_;
   net::Loop& loop_;
   record::Ledger& ledger_;
   Nanos wall_offset_;
   client::Try try_;
   Alarm<ProxiedRequest> budget_;  ///< request_total.
-  Alarm<ProxiedRequest> pause_;   ///< In the queue; before a retry; of the draining.
+  Alarm<ProxiedRequest> pause_;   ///< In the queue; before a retry; of the draining; of a tunnel.
   Turn turn_{*this};
   http::Exchange* exchange_ = nullptr;  ///< nullptr: it was let go of; what comes is dropped.
   Passage passage_;
@@ -148,6 +162,7 @@ class ProxiedRequest final : public ListNode, private client::TryObserver {
   bool blocked_ = false;         ///< The client takes no more for now.
   bool gone_ = false;            ///< The client has left, and the server's work goes on.
   bool told_ = false;            ///< The breaker knows.
+  bool tunnel_ = false;          ///< Both sides have switched protocols.
 };
 
 }  // namespace finack::gateway

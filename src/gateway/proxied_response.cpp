@@ -22,6 +22,7 @@ void ProxiedRequest::on_try_interim(const http::ReceivedResponse& head) {
 void ProxiedRequest::on_try_response(const http::ReceivedResponse& head, std::string_view body,
                                      Progress progress) {
   const bool over = progress != Progress::more;
+  if (head.framing == ResponseFraming::tunnel) return open_tunnel(head);
   if (over) note_try();
   if (try_again_for(head.status, progress)) return;
   note_answer();

@@ -1,6 +1,7 @@
 #include "finack/http/response_parser.h"
 
 #include <algorithm>
+#include <string>
 
 #include "http/chunked_decoder.h"
 #include "http/response_head_parser.h"
@@ -23,6 +24,25 @@ ResponseFraming framing_of(const ReceivedResponse& head, bool chunked, Method me
   }
   if (chunked) return ResponseFraming::chunked;
   return head.content_length ? ResponseFraming::length : ResponseFraming::until_close;
+}
+
+constexpr std::string_view without_version(std::string_view protocol) {
+  return protocol.substr(0, protocol.find('/'));
+}
+
+/// Whether a 101 names the protocol that was asked for, and no other; versions are not compared.
+bool switches_to(const ReceivedResponse& head, std::string_view asked) {
+  bool named = false;
+  for (const Header& field : head.headers) {
+    if (!equals_lower(field.name, "upgrade")) continue;
+    std::string_view rest = field.value, protocol;
+    while (take_list_member(rest, protocol)) {
+      if (protocol.empty()) continue;
+      named = equals_nocase(without_version(protocol), without_version(asked));
+      if (!named) return false;
+    }
+  }
+  return named;
 }
 
 }  // namespace
@@ -61,7 +81,7 @@ struct ResponseParser::Machine {
   ResponseReject reject = ResponseReject::none;
   Stage stage = Stage::idle;
   Method method = Method::other;
-  bool upgrade = false;
+  std::string upgrade;  ///< What was asked for.
 };
 
 ResponseParser::Step ResponseParser::Machine::take_head(std::string_view input,
@@ -88,8 +108,11 @@ ResponseParser::Step ResponseParser::Machine::finish_head(std::size_t consumed,
     return {Kind::interim, consumed, {}};
   }
   // RFC 9110 15.2.2 and 7.8: a server switches only to what it was asked for, and says to what.
-  if (head.status == 101 && !upgrade) return refuse(ResponseReject::upgrade_not_requested);
-  if (head.status == 101 && !head.upgrade) return refuse(ResponseReject::upgrade_field_missing);
+  if (head.status == 101) {
+    if (upgrade.empty()) return refuse(ResponseReject::upgrade_not_requested);
+    if (!head.upgrade) return refuse(ResponseReject::upgrade_field_missing);
+    if (!switches_to(head, upgrade)) return refuse(ResponseReject::upgrade_to_another);
+  }
   switch (head.framing) {
     case ResponseFraming::none:
       stage = Stage::complete;
@@ -146,7 +169,7 @@ ResponseParser::~ResponseParser() = default;
 ResponseParser::ResponseParser(ResponseParser&&) noexcept = default;
 ResponseParser& ResponseParser::operator=(ResponseParser&&) noexcept = default;
 
-void ResponseParser::begin(Method method, bool upgrade) {
+void ResponseParser::begin(Method method, std::string_view upgrade) {
   Machine& m = *machine_;
   m.heads.reset();
   m.chunks.reset();
@@ -155,7 +178,7 @@ void ResponseParser::begin(Method method, bool upgrade) {
   m.reject = ResponseReject::none;
   m.stage = Machine::Stage::head;
   m.method = method;
-  m.upgrade = upgrade;
+  m.upgrade.assign(upgrade);
 }
 
 ResponseParser::Step ResponseParser::step(std::string_view input, const ResponseLimits& limits,

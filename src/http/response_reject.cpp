@@ -49,6 +49,7 @@ constexpr std::array kRows = {
     FINACK_REJECT(too_many_interims, kHead),
     FINACK_REJECT(upgrade_not_requested, kHead),
     FINACK_REJECT(upgrade_field_missing, kHead),
+    FINACK_REJECT(upgrade_to_another, kHead),
     FINACK_REJECT(chunk_size_invalid, kFraming),
     FINACK_REJECT(chunk_size_too_large, kFraming),
     FINACK_REJECT(chunk_extension_too_long, kFraming),

@@ -95,7 +95,7 @@ Outcome parse(std::string_view input, std::size_t piece, const Asked& asked) {
   ResponseParser parser;
   ReceivedResponse head;
   Outcome out;
-  parser.begin(asked.method, asked.upgrade);
+  parser.begin(asked.method, asked.upgrade ? "websocket" : "");
   std::size_t used = 0;     // Consumed bytes of the input.
   std::size_t arrived = 0;  // Bytes of the input that were given so far.
   while (arrived < input.size()) {

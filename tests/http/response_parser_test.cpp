@@ -246,6 +246,17 @@ constexpr ResponseCase kInterimCases[] = {
     {"HTTP/1.0 101 x\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n", "upgrade_field_missing",
      Method::get, true},
     {"HTTP/1.1 101 x\r\nUpgrade: a\r\n", "eof=head_truncated", Method::get, true},
+    // Only to what was asked for; the version is between the two of them.
+    {"HTTP/1.1 101 x\r\nUpgrade: A/2\r\nConnection: upgrade\r\n\r\n",
+     "101 1.1 tunnel last upgrade tunnel", Method::get, true},
+    {"HTTP/1.1 101 x\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n", "upgrade_to_another",
+     Method::get, true},
+    {"HTTP/1.1 101 x\r\nUpgrade: a, b\r\nConnection: upgrade\r\n\r\n", "upgrade_to_another",
+     Method::get, true},
+    {"HTTP/1.1 101 x\r\nUpgrade: a\r\nUpgrade: b\r\nConnection: upgrade\r\n\r\n",
+     "upgrade_to_another", Method::get, true},
+    {"HTTP/1.1 101 x\r\nUpgrade: ,\r\nConnection: upgrade\r\n\r\n", "upgrade_to_another",
+     Method::get, true},
     {"HTTP/1.1 200 x\r\nContent-Length: 0\r\n\r\n", "200 1.1 length=0 keep end eof=unused",
      Method::get, true},
     // Behind the response.

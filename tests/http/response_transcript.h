@@ -12,7 +12,7 @@ namespace finack::http::test {
 /// What a response answers, and how it arrives.
 struct Asked {
   Method method = Method::get;
-  bool upgrade = false;
+  bool upgrade = false;  ///< To protocol "a".
   ResponseLimits limits = {};
 };
 
@@ -52,7 +52,7 @@ inline std::string describe(const ReceivedResponse& head) {
 class Transcript {
  public:
   explicit Transcript(const Asked& asked) : limits_(asked.limits) {
-    parser_.begin(asked.method, asked.upgrade);
+    parser_.begin(asked.method, asked.upgrade ? "a" : "");
   }
 
   std::string read(std::string_view bytes, const std::vector<std::size_t>& pieces) {

@@ -55,6 +55,11 @@ FakeExchange& FakeExchange::add_header(std::string name, std::string value) {
   return *this;
 }
 
+FakeExchange& FakeExchange::ask_upgrade(std::string protocol) {
+  head_.upgrade = true;
+  return add_header("Connection", "keep-alive, Upgrade").add_header("Upgrade", std::move(protocol));
+}
+
 FakeExchange& FakeExchange::set_body(std::string bytes) {
   whole_body_ = std::move(bytes);
   head_.framing = http::Framing::length;

@@ -21,6 +21,8 @@ class FakeExchange final : public http::Exchange {
 
   // Building the request, before it is handled.
   FakeExchange& add_header(std::string name, std::string value);
+  /// Upgrade, and Connection with it.
+  FakeExchange& ask_upgrade(std::string protocol);
   /// The whole body at hand; sets Content-Length.
   FakeExchange& set_body(std::string body);
   /// A body that comes in pieces through feed().

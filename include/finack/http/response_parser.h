@@ -99,9 +99,10 @@ class ResponseParser {
   ResponseParser(ResponseParser&&) noexcept;
   ResponseParser& operator=(ResponseParser&&) noexcept;
 
-  /// Begins the response to a request: call when its first byte is sent. `upgrade`: the request
-  /// asked for one; else a 101 is refused. Before begin() and after `end` every byte is `extra`.
-  void begin(Method method, bool upgrade = false);
+  /// Begins the response to a request: call when its first byte is sent. `upgrade`: the protocol
+  /// that the request asked for, copied; a 101 to another one is refused, and any where it is "".
+  /// Before begin() and after `end` every byte is `extra`.
+  void begin(Method method, std::string_view upgrade = {});
 
   /// One step: `input` starts with the first byte not yet consumed; its address may change between
   /// calls. Call again with the rest until need_more, end, tunnel, extra or rejected. While a head

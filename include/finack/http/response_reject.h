@@ -40,6 +40,7 @@ enum class ResponseReject : std::uint8_t {
   too_many_interims,
   upgrade_not_requested,
   upgrade_field_missing,
+  upgrade_to_another,
   // body
   chunk_size_invalid,
   chunk_size_too_large,

@@ -47,7 +47,7 @@ std::vector<Case> all_cases() {
   std::vector<Case> all;
   for (const auto& make :
        {plain_cases, dial_cases, tls_cases, cut_cases, timeout_cases, broken_cases, reuse_cases,
-        upload_cases, leaving_cases, phase_cases, cluster_cases, network_cases}) {
+        upload_cases, leaving_cases, phase_cases, cluster_cases, network_cases, tunnel_cases}) {
     all = joined(std::move(all), make());
   }
   return all;

@@ -94,6 +94,7 @@ std::vector<Case> leaving_cases();
 std::vector<Case> phase_cases();
 std::vector<Case> cluster_cases();
 std::vector<Case> network_cases();
+std::vector<Case> tunnel_cases();
 
 /// All of them.
 std::vector<Case> all_cases();

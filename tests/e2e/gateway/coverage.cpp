@@ -21,7 +21,7 @@ Listed listed(const char* ends, const Row& row) {
 
 /// What only a proxied request can do to the accepted side: the other matrix has no case for it.
 bool is_of_gateway(const Listed& row) {
-  return row.phase == "queue" || row.cause == "policy.other_leg" ||
+  return row.phase == "queue" || row.phase == "tunnel" || row.cause == "policy.other_leg" ||
          row.cause == "timeout.request_total" || row.cause == "upstream.retries_spent" ||
          row.cause == "upstream.replay_impossible";
 }
