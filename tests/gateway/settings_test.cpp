@@ -235,6 +235,8 @@ TEST(GatewayErrors, Clusters) {
        "599: write 200 or 200-399\n"},
       {"health: { passive: { eject_for: 10m } }",
        "f:4:37: clusters.api.health.passive.eject_for: it is longer than eject_most\n"},
+      {"health: { active: { host: a b } }",
+       "f:4:31: clusters.api.health.active.host: it is no host, with a port or without\n"},
       {"tls:", "f:4:5: clusters.api.tls: the value is missing; write {} for its defaults\n"},
       {"tls: { key: /k.pem }", "f:4:17: clusters.api.tls.key: it needs a certificate\n"},
       {"resolve: { most: 1s, least: 2s }",
