@@ -20,7 +20,7 @@ bool HealthChecker::mine(const Cluster& cluster, std::size_t server) const {
 void HealthChecker::adopt(const Plan& plan) {
   if (stopped_) return;
   const auto& clusters = plan.clusters();
-  // Ending a check may be all that its server's checks waited for, but sweep() comes later.
+  // They go with sweep(): a check that is under way ends by and by.
   for (const auto& check : checks_) {
     if (std::ranges::find(clusters, check->cluster()) == clusters.end())
       check->stop(record::Cause::operator_reload_retired);

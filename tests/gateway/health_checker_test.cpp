@@ -196,10 +196,10 @@ TEST_P(HealthCheckerTest, a_check_in_time_fails_by_what_it_waited_for_and_none_p
   active.fall = 1;
   PROXYING(1, checked(active));
   ASSERT_TRUE(comes([&] { return made() == 1; }));
-  rig().advance(790ms, 5ms);
+  rig().advance(760ms, 5ms);
   EXPECT_EQ(made(), 1U) << "one at a time";
   EXPECT_TRUE(up());
-  rig().advance(11ms, 1ms);
+  rig().advance(41ms, 5ms);
   ASSERT_TRUE(rig().until([&] { return !up(); }));
   EXPECT_THAT(rig().checks, ElementsAre("timeout.first_response_byte"));
   ASSERT_TRUE(comes([&] { return made() == 2; }));
