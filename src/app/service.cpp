@@ -273,15 +273,15 @@ void Service::share_out_descriptors() {
 
 std::vector<sinks::CounterSource> Service::counter_sources() const {
   std::vector<sinks::CounterSource> sources;
-  const auto add = [&](const server::Server* server, std::uint32_t first, record::Purpose purpose) {
-    if (server == nullptr) return;
+  const auto add = [&](const std::vector<const record::Counters*>& all, std::uint32_t first,
+                       record::Purpose purpose) {
     std::uint32_t worker = first;
-    for (const record::Counters* counters : server->counters())
-      sources.push_back({counters, worker++, purpose});
+    for (const record::Counters* counters : all) sources.push_back({counters, worker++, purpose});
   };
-  add(server_.get(), 0, record::Purpose::traffic);
-  add(admin_.get(), options_.workers, record::Purpose::admin);
-  add(probe_.get(), options_.workers + 1, record::Purpose::admin);
+  add(server_->counters(), 0, record::Purpose::traffic);
+  add(server_->health_counters(), 0, record::Purpose::health);
+  if (admin_) add(admin_->counters(), options_.workers, record::Purpose::admin);
+  if (probe_) add(probe_->counters(), options_.workers + 1, record::Purpose::admin);
   return sources;
 }
 

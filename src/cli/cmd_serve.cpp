@@ -82,7 +82,7 @@ int serve(int argc, char** argv) {
 
   app::Service::Parts parts;
   parts.make_handler = [&board](const server::Seat& seat) {
-    return GatewayWorker::create(seat, board);
+    return GatewayWorker::create(seat, board, say);
   };
   parts.listeners = listeners;
   parts.admin = &admin;

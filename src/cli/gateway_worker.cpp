@@ -3,25 +3,29 @@
 namespace finack::cli {
 
 Expected<std::unique_ptr<server::WorkerHandler>> GatewayWorker::create(const server::Seat& seat,
-                                                                       PlanBoard& board) {
+                                                                       PlanBoard& board,
+                                                                       LineSink say) {
   auto resolver = net::Resolver::create(*seat.loop, {});
   if (!resolver) return std::unexpected(std::move(resolver.error()));
   return std::unique_ptr<server::WorkerHandler>(
-      new GatewayWorker(seat, std::move(*resolver), board));
+      new GatewayWorker(seat, std::move(*resolver), board, std::move(say)));
 }
 
 GatewayWorker::GatewayWorker(const server::Seat& seat, std::unique_ptr<net::Resolver> resolver,
-                             PlanBoard& board)
+                             PlanBoard& board, LineSink say)
     : board_(board),
       resolver_(std::move(resolver)),
       plan_number_(board.number()),
       proxy_({.loop = seat.loop,
               .ledger = seat.ledger,
+              .health_ledger = seat.health_ledger,
               .ids = seat.ids,
               .resolver = resolver_.get(),
               .worker = seat.worker,
+              .workers = seat.workers,
               .wall_offset = seat.wall_offset,
-              .emptied = seat.emptied},
+              .emptied = seat.emptied,
+              .say = std::move(say)},
              board.current().first),
       // A worker without requests lets go of retired connections, too.
       reader_(board, [this, loop = seat.loop] { loop->post([this] { look(); }); }) {}

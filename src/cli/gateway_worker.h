@@ -1,5 +1,7 @@
 #pragma once
+#include <functional>
 #include <memory>
+#include <string_view>
 
 #include "cli/plan_board.h"
 #include "gateway/proxy.h"
@@ -12,9 +14,11 @@ namespace finack::cli {
 /// that the board shows. Threads as for any WorkerHandler.
 class GatewayWorker final : public server::WorkerHandler {
  public:
+  /// Takes a line for the operator; called on any worker's thread.
+  using LineSink = std::function<void(std::string_view)>;
   /// `board` outlives it.
   static Expected<std::unique_ptr<server::WorkerHandler>> create(const server::Seat& seat,
-                                                                 PlanBoard& board);
+                                                                 PlanBoard& board, LineSink say);
 
   void handle(http::Exchange& exchange) override;
   void close(record::Cause cause) override { proxy_.close(cause); }
@@ -22,8 +26,8 @@ class GatewayWorker final : public server::WorkerHandler {
   bool empty() const override { return proxy_.empty(); }
 
  private:
-  GatewayWorker(const server::Seat& seat, std::unique_ptr<net::Resolver> resolver,
-                PlanBoard& board);
+  GatewayWorker(const server::Seat& seat, std::unique_ptr<net::Resolver> resolver, PlanBoard& board,
+                LineSink say);
   /// Goes by the plan that is in force now.
   void look();
 

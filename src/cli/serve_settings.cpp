@@ -85,11 +85,6 @@ namespace {
 void warn_of_what_rests(const gateway::GatewaySettings& gateway,
                         std::vector<std::string>& warnings) {
   for (const gateway::ClusterSettings& cluster : gateway.clusters) {
-    if (cluster.health.active) {
-      warnings.push_back(fmt::format(
-          "clusters.{}.health.active: no checks are made yet; requests alone tell of its servers",
-          cluster.name));
-    }
     if (!(cluster.resolve == gateway::ResolveSettings())) {
       warnings.push_back(fmt::format(
           "clusters.{}.resolve: not in force yet; names are resolved for each connection",

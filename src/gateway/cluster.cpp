@@ -59,6 +59,7 @@ client::HealthRules health_rules_of(const HealthSettings& h) {
   if (h.active) {
     rules.fall = h.active->fall;
     rules.rise = h.active->rise;
+    rules.starts_up = h.active->starts_up;
   }
   return rules;
 }

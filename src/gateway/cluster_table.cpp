@@ -149,7 +149,7 @@ void describe_active(Scope& scope, ActiveCheckSettings& active) {
              {{"http", CheckKind::http}, {"tcp", CheckKind::tcp}});
   table.text(key("path", "what http asks for"), active.path, "/healthz", check_path);
   table.text(key("host", "Host of http's request", "the server's address"), active.host, {},
-             check_field_value);
+             check_host);
   table.parsed_list(key("expected", "statuses that pass"), active.expected, "200, 200-399",
                     parse_status_range, format_status_range);
   table.duration(key("interval", "from one check to the next, each server on its own"),

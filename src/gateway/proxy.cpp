@@ -32,7 +32,11 @@ std::string_view target_of(const http::RequestHead& head, std::string& storage) 
 }  // namespace
 
 Proxy::Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan)
-    : parts_(parts), plan_(counted_here(std::move(plan))) {}
+    : parts_(parts),
+      plan_(counted_here(std::move(plan))),
+      checks_(parts_, [this] { parts_.loop->defer(*this); }) {
+  checks_.adopt(*plan_);
+}
 
 Proxy::~Proxy() { assert(empty() && "requests or connections outlive their gateway"); }
 
@@ -127,6 +131,7 @@ void Proxy::adopt(std::shared_ptr<const Plan> plan) {
   leaving_ = true;
   for (const auto& [cluster, share] : clusters_)
     if (!stays(*cluster)) share->drain(Cause::operator_reload_retired);
+  checks_.adopt(*plan_);
   parts_.loop->defer(*this);
 }
 
@@ -134,6 +139,7 @@ void Proxy::close(Cause cause) {
   closing_ = cause;
   leaving_ = true;
   for (const auto& [cluster, share] : clusters_) share->drain(cause);
+  checks_.stop(cause);
   parts_.loop->defer(*this);
 }
 
@@ -142,11 +148,13 @@ void Proxy::cut(Cause cause) {
   leaving_ = true;
   while (!busy_.empty()) busy_.front().cut(cause);
   for (const auto& [cluster, share] : clusters_) share->cut(cause);
+  checks_.stop(cause);
   parts_.loop->defer(*this);
 }
 
 bool Proxy::empty() const {
-  return std::ranges::all_of(clusters_, [](const auto& entry) { return entry.second->empty(); });
+  return checks_.empty() &&
+         std::ranges::all_of(clusters_, [](const auto& entry) { return entry.second->empty(); });
 }
 
 /// Clusters of former plans go when they are empty; who closes is told when nothing is left.
@@ -154,6 +162,7 @@ void Proxy::run_deferred() {
   std::erase_if(clusters_, [this](const auto& entry) {
     return entry.second->empty() && !stays(*entry.first);
   });
+  checks_.sweep();
   if (closing_ != Cause::unknown) {
     if (parts_.emptied && empty()) parts_.emptied();
   } else {

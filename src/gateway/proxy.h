@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "finack/http/exchange.h"
+#include "gateway/health_checker.h"
 #include "gateway/plan.h"
 #include "gateway/proxied_request.h"
 #include "gateway/worker_cluster.h"
@@ -12,8 +13,9 @@
 namespace finack::gateway {
 
 /// One worker's gateway: the handler of its server. Finds the route, then answers by itself or
-/// hands the request to a server of the route's cluster. Loop thread only, but construction and
-/// destruction, which may come before and after the loop runs.
+/// hands the request to a server of the route's cluster; makes its worker's share of the health
+/// checks. Loop thread only, but construction and destruction, which may come before and after the
+/// loop runs.
 class Proxy final : public http::Handler, private net::Deferred {
  public:
   Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan);
@@ -23,10 +25,10 @@ class Proxy final : public http::Handler, private net::Deferred {
   void handle(http::Exchange& exchange) override;
   /// From now on requests go by `plan`; what is under way ends by the one it began with. Clusters
   /// that the plan does not share with the last one keep their connections until their requests are
-  /// done.
+  /// done; so it is with checks.
   void adopt(std::shared_ptr<const Plan> plan);
   /// Keeps no connection any more: free ones close now, the others when their requests are done.
-  /// Requests are still served.
+  /// Requests are still served, but no health checks are made.
   void close(record::Cause cause);
   /// Ends all requests and connections now.
   void cut(record::Cause cause);
@@ -52,6 +54,7 @@ class Proxy final : public http::Handler, private net::Deferred {
   std::vector<http::Header> headers_;  ///< Scratch.
   route::ByteArena arena_;             ///< The same.
   std::unordered_map<const Cluster*, std::unique_ptr<WorkerCluster>> clusters_;
+  HealthChecker checks_;
   std::vector<std::unique_ptr<ProxiedRequest>> requests_;
   IntrusiveList<ProxiedRequest> spare_;
   IntrusiveList<ProxiedRequest> busy_;

@@ -8,6 +8,7 @@
 
 #include "config/suggest.h"
 #include "config/units.h"
+#include "finack/http/request_encoder.h"
 #include "gateway/path_rewrite.h"
 #include "http/ascii.h"
 #include "http/field_text.h"
@@ -56,6 +57,12 @@ TextVerdict check_field_value(std::string_view text) {
   if (text.starts_with(' ') || text.ends_with(' ')) {
     return std::unexpected("a header value neither starts nor ends with a space");
   }
+  return {};
+}
+
+TextVerdict check_host(std::string_view text) {
+  if (http::check({.host = text, .upgrade = {}}) != http::RequestFault::none)
+    return std::unexpected("it is no host, with a port or without");
   return {};
 }
 

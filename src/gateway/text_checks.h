@@ -18,6 +18,8 @@ TextVerdict check_field_name(std::string_view text);
 TextVerdict check_settable_field_name(std::string_view text);
 /// Visible ASCII and inner spaces (RFC 9110 5.5).
 TextVerdict check_field_value(std::string_view text);
+/// A Host: "example.test" or "10.0.0.1:80" (RFC 9110 7.2).
+TextVerdict check_host(std::string_view text);
 /// "example.test" or "*.example.test", without a port.
 TextVerdict check_host_pattern(std::string_view text);
 /// An absolute path without query and fragment.

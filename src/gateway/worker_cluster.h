@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "client/pool.h"
@@ -20,12 +21,16 @@ namespace finack::gateway {
 struct WorkerParts {
   net::Loop* loop = nullptr;
   record::Ledger* ledger = nullptr;
+  record::Ledger* health_ledger = nullptr;  ///< The books of health checks.
   record::ConnectionIds* ids = nullptr;
   net::Resolver* resolver = nullptr;
   std::uint32_t worker = 0;
+  std::uint32_t workers = 1;  ///< Of the process.
   Nanos wall_offset{0};
   /// Called at the end of a turn in which the gateway became empty(), once it was told to close.
   std::function<void()> emptied{};
+  /// Takes a line for the operator; any worker's thread. Empty: nobody reads it.
+  std::function<void(std::string_view)> say{};
 };
 
 /// Waits in a cluster's queue.

@@ -100,6 +100,7 @@ Expected<void> Server::add_worker(std::uint32_t number, http::Handler* handler,
       record::Ring::Options{.bytes = o.ring_bytes, .overflow = o.overflow}));
   Worker::Options worker;
   worker.index = o.first_index + number;
+  worker.workers = o.workers;
   worker.boot = o.boot;
   worker.purpose = o.purpose;
   worker.handler = handler;
@@ -179,6 +180,13 @@ std::vector<const record::Counters*> Server::counters() const {
   std::vector<const record::Counters*> counters;
   counters.reserve(workers_.size());
   for (const auto& worker : workers_) counters.push_back(&std::as_const(*worker).counters());
+  return counters;
+}
+
+std::vector<const record::Counters*> Server::health_counters() const {
+  std::vector<const record::Counters*> counters;
+  for (const auto& worker : workers_)
+    if (worker->health_counters() != nullptr) counters.push_back(worker->health_counters());
   return counters;
 }
 

@@ -58,6 +58,8 @@ class Server {
   /// Rings of the workers, for the drainer that reads them; stable after create().
   std::vector<record::Ring*> rings();
   std::vector<const record::Counters*> counters() const;
+  /// Of the health checks that handlers of the workers' own make; empty where there are none.
+  std::vector<const record::Counters*> health_counters() const;
   /// As bound, real ports included.
   std::vector<std::string> addresses() const;
   net::Backend backend() const { return backend_; }

@@ -88,7 +88,7 @@ Expected<std::unique_ptr<Worker>> Worker::create(const Options& options) {
   if (!loop) return std::unexpected(std::move(loop.error()));
   auto worker = std::unique_ptr<Worker>(new Worker(options, std::move(*loop)));
   if (options.make_handler == nullptr) return worker;
-  if (auto made = worker->make_own_handler(*options.make_handler); !made)
+  if (auto made = worker->make_own_handler(options); !made)
     return std::unexpected(std::move(made.error()));
   return worker;
 }
@@ -111,14 +111,20 @@ Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
 
 Worker::~Worker() = default;
 
-Expected<void> Worker::make_own_handler(const MakeHandler& make) {
-  auto made = make({.loop = loop_.get(),
-                    .ledger = &ledger_,
-                    .ids = &ids_,
-                    .worker = index(),
-                    .wall_offset = wall_offset_,
-                    // A turn's end looks for itself; posted, so that there is one.
-                    .emptied = [this] { loop_->post([this] { stop_when_empty(); }); }});
+Expected<void> Worker::make_own_handler(const Options& options) {
+  record::Ledger::Options health = options.ledger;
+  health.purpose = record::Purpose::health;
+  health_ledger_ = std::make_unique<record::Ledger>(health);
+  auto made =
+      (*options.make_handler)({.loop = loop_.get(),
+                               .ledger = &ledger_,
+                               .health_ledger = health_ledger_.get(),
+                               .ids = &ids_,
+                               .worker = index(),
+                               .workers = options.workers,
+                               .wall_offset = wall_offset_,
+                               // A turn's end looks for itself; posted, so that there is one.
+                               .emptied = [this] { loop_->post([this] { stop_when_empty(); }); }});
   if (!made) return std::unexpected(std::move(made.error()));
   own_handler_ = std::move(*made);
   handler_ = own_handler_.get();

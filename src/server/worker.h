@@ -29,7 +29,8 @@ class Worker {
   /// `ledger.ring`.
   struct Options {
     std::uint32_t index = 0;  ///< In connection ids; unique in the process.
-    std::uint32_t boot = 0;   ///< In connection ids; one number a process run.
+    std::uint32_t workers = 1;
+    std::uint32_t boot = 0;  ///< In connection ids; one number a process run.
     record::Purpose purpose = record::Purpose::traffic;
     http::Handler* handler = nullptr;
     const MakeHandler* make_handler = nullptr;  ///< For a handler of the worker's own.
@@ -66,6 +67,10 @@ class Worker {
   bool finished() const { return finished_.load(std::memory_order_acquire); }
   const record::Counters& counters() const { return ledger_.counters(); }
   record::Counters& counters() { return ledger_.counters(); }
+  /// Of the health checks that a handler of the worker's own makes; nullptr without one.
+  const record::Counters* health_counters() const {
+    return health_ledger_ ? &health_ledger_->counters() : nullptr;
+  }
   std::uint64_t turns() const { return loop_->turns(); }
   const http::RouteLabel* running_route() const {
     return running_route_.load(std::memory_order_acquire);
@@ -118,7 +123,7 @@ class Worker {
   void accepted(std::uint8_t listener, Fd fd, const Address& peer);
   void refused(std::uint8_t listener, const Address& peer, const Verdict& verdict,
                const record::Evidence& evidence);
-  Expected<void> make_own_handler(const MakeHandler& make);
+  Expected<void> make_own_handler(const Options& options);
   void renew_date();
   /// `of`: only of those that count there; nullptr: of any.
   bool evict_one(const Admission* of);
@@ -139,6 +144,7 @@ class Worker {
   const std::function<void(const record::ConnectionId&, const Address&)>* on_open_;
   std::unique_ptr<net::Loop> loop_;
   record::Ledger ledger_;
+  std::unique_ptr<record::Ledger> health_ledger_;
   Slab<Connection> connections_;
   Slab<Closing> closings_;
   std::vector<std::unique_ptr<Http1Exchange>> spare_;

@@ -15,8 +15,10 @@ namespace finack::server {
 struct Seat {
   net::Loop* loop = nullptr;
   record::Ledger* ledger = nullptr;
+  record::Ledger* health_ledger = nullptr;  ///< The same ring, but books of health checks.
   record::ConnectionIds* ids = nullptr;
   std::uint32_t worker = 0;
+  std::uint32_t workers = 1;      ///< Of its server; their numbers are in a row.
   Nanos wall_offset{0};           ///< Wall clock minus the loop's clock, at the start.
   std::function<void()> emptied;  ///< The handler calls it when empty() became true.
 };

@@ -120,8 +120,7 @@ TEST(ServeSettings, WhatRestsIsSaid) {
   cluster.health.active.emplace();
   cluster.resolve.all_addresses = false;
   complete_serve(settings, config::Resolved(root.table()), "f", warnings);
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("clusters.api.health.active: no checks"),
-                                    HasSubstr("clusters.api.resolve: not in force")));
+  EXPECT_THAT(warnings, ElementsAre(HasSubstr("clusters.api.resolve: not in force")));
 }
 
 TEST(ServeSettings, AFileWithRoutesTakesNoUpstream) {

@@ -36,14 +36,14 @@ class Upstream:
     """An HTTP/1.1 server with keep-alive. It answers with the request's body or else its head;
     /wait is answered once release() is called."""
 
-    def __init__(self, case, name="u"):
+    def __init__(self, case, name="u", port=0):
         self.name = name
         self.heads = []
         self.waiting = threading.Semaphore(0)  # one for each request that waits
         self.gate = threading.Event()
         self.connections = 0
         self.sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -270,6 +270,36 @@ class TenLines(unittest.TestCase):
         client.join(PATIENCE)
         self.assertEqual(got, [200])
         self.assertEqual(serve.process.wait(PATIENCE), 0, serve.said())
+
+
+class HealthChecks(unittest.TestCase):
+    def test_take_servers_out_and_back(self):
+        one = Upstream(self, "one")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            gone = taken.getsockname()[1]
+        checks = ("    health: { active: { path: /healthz, interval: 20ms, fall: 2, rise: 2 } }\n"
+                  "routes:")
+        config = file_for(one).replace(one.address, f"{one.address}, 127.0.0.1:{gone}")
+        serve = Serve(self, config=config.replace("routes:", checks))
+        down = f"finack serve: cluster api: server 127.0.0.1:{gone} is down: 2 checks in a row"
+        self.assertTrue(eventually(lambda: down in serve.said()), serve.said())
+        self.assertIn("the last: upstream.refused", serve.said())
+        self.assertEqual({serve.ask("/api")[0] for _ in range(20)}, {200})
+        Upstream(self, "two", port=gone)
+        up = f"server 127.0.0.1:{gone} is up: 2 checks in a row passed"
+        self.assertTrue(eventually(lambda: up in serve.said()), serve.said())
+        seen = {serve.ask("/api")[1]["X-Server"] for _ in range(40)}
+        self.assertEqual(seen, {"one", "two"})
+        metrics = serve.ask("/metrics", port=serve.admin_port())[2]
+        made = re.search(r'nontraffic_connections_opened_total\{purpose="health"\} (\d+)', metrics)
+        self.assertGreater(int(made[1]), 4)
+        self.assertNotIn('cause="policy.health_check"', metrics)
+        self.assertEqual(serve.stop(), 0, serve.said())
+        records = serve.all_records()
+        probes = [r for r in records if r.get("purpose") == "health"]
+        self.assertEqual({r["cause"] for r in probes} - {"operator.shutdown"},
+                         {"policy.health_check", "upstream.refused"})
+        self.assertFalse([r for r in records if "/healthz" in (r.get("target") or "")])
 
 
 class Load:

@@ -39,6 +39,8 @@ GatewayRig::GatewayRig(net::Backend backend, std::size_t servers, const Change& 
   loop = std::move(*made);
   ledger.emplace(record::Ledger::Options{
       .requests = record::RecordRequests::all, .ring = &ring_, .clock = &clock_});
+  health_ledger.emplace(record::Ledger::Options{
+      .purpose = record::Purpose::health, .ring = &ring_, .clock = &clock_});
   ClusterSettings cluster{.name = "api"};
   cluster.balance = Balance::round_robin;
   for (std::size_t i = 0; i < servers; ++i) {
@@ -54,10 +56,13 @@ GatewayRig::GatewayRig(net::Backend backend, std::size_t servers, const Change& 
     return;
   }
   plan = *planned;
-  proxy.emplace(
-      WorkerParts{
-          .loop = loop.get(), .ledger = &*ledger, .ids = &ids_, .emptied = [this] { ++emptied; }},
-      plan);
+  proxy.emplace(WorkerParts{.loop = loop.get(),
+                            .ledger = &*ledger,
+                            .health_ledger = &*health_ledger,
+                            .ids = &ids_,
+                            .emptied = [this] { ++emptied; },
+                            .say = [this](std::string_view line) { said.emplace_back(line); }},
+                plan);
 }
 
 GatewayRig::~GatewayRig() {
@@ -71,6 +76,8 @@ GatewayRig::~GatewayRig() {
   const record::Books& books = ledger->counters().dialed;
   EXPECT_EQ(books.connections.opened.get(), books.connections.ended.get());
   EXPECT_EQ(books.requests.opened.get(), books.requests.ended.get());
+  const record::Book& health = health_ledger->counters().dialed.connections;
+  EXPECT_EQ(health.opened.get(), health.ended.get());
   for (const auto& one : plan->clusters()) {
     EXPECT_EQ(one->requests.count(), 0U);
     EXPECT_EQ(one->pending.count(), 0U);
@@ -174,7 +181,8 @@ void GatewayRig::on_connection(const record::ConnectionRecord& r) {
   const auto& info = record::info(r.ending.cause);
   EXPECT_TRUE(info.client && info.ends_connection && info.client_phases.contains(r.ending.phase))
       << name(r.ending.cause) << " in " << name(r.ending.phase);
-  connections.push_back(words(r.ending.cause));
+  auto& causes = r.purpose == record::Purpose::health ? checks : connections;
+  causes.push_back(words(r.ending.cause));
   EXPECT_EQ(r.other_leg.sequence != 0, r.ending.cause == record::Cause::policy_other_leg);
 }
 

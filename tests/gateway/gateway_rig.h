@@ -66,14 +66,16 @@ class GatewayRig final : private record::Sink {
 
   std::string why_not;
   std::unique_ptr<net::Loop> loop;
-  std::optional<record::Ledger> ledger;
+  std::optional<record::Ledger> ledger, health_ledger;
   std::vector<std::unique_ptr<Upstream>> upstreams;
   GatewaySettings settings;
   std::shared_ptr<const Plan> plan;
   std::optional<Proxy> proxy;
   std::vector<std::unique_ptr<FakeExchange>> exchanges;
   std::vector<std::string> connections;  ///< Causes of the upstream connections that ended.
+  std::vector<std::string> checks;       ///< Causes of the connections of health checks.
   std::vector<std::string> tries;        ///< Causes of the tries.
+  std::vector<std::string> said;         ///< Lines for the operator.
   int emptied = 0;
 
  private:

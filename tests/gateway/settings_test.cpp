@@ -235,6 +235,8 @@ TEST(GatewayErrors, Clusters) {
        "599: write 200 or 200-399\n"},
       {"health: { passive: { eject_for: 10m } }",
        "f:4:37: clusters.api.health.passive.eject_for: it is longer than eject_most\n"},
+      {"health: { active: { host: a b } }",
+       "f:4:31: clusters.api.health.active.host: it is no host, with a port or without\n"},
       {"tls:", "f:4:5: clusters.api.tls: the value is missing; write {} for its defaults\n"},
       {"tls: { alpn: [ http/1.1, h2 ] }",
        "f:4:30: clusters.api.tls.alpn: 'h2' is not spoken with servers: write http/1.1\n"},

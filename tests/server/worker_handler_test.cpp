@@ -80,6 +80,9 @@ TEST_P(WorkerHandlerTest, answers_and_stands_on_its_worker) {
   EXPECT_EQ(seen_.seat.ledger, &rig().worker().ledger());
   EXPECT_EQ(seen_.seat.ids, &rig().worker().ids());
   EXPECT_EQ(seen_.seat.worker, rig().worker().index());
+  EXPECT_EQ(seen_.seat.workers, 1U);
+  ASSERT_NE(seen_.seat.health_ledger, nullptr);
+  EXPECT_EQ(&seen_.seat.health_ledger->counters(), rig().worker().health_counters());
   rig_.reset();
   EXPECT_TRUE(seen_.destroyed);
 }

@@ -23,7 +23,7 @@ constexpr Exclusion kDialed[] = {
     {"c", "kernel.* network.foreign_reset operator.process_died", "*", "*",
      "comes with the observer"},
     {"c r", "bug.invariant unknown", "*", "*", "a bug: every case asks for none of them"},
-    {"c", "policy.health_check", "*", "*", "probes are no traffic: health_checks_test has them"},
+    {"c", "policy.health_check", "*", "*", "probes are no traffic: health_checker_test has them"},
     {"c r", "upstream.ejected", "*", "*",
      "what runs on a server that is ejected may end: nothing is cut"},
     {"c", "operator.server_drained operator.reload_retired",
