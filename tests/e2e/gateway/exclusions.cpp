@@ -29,7 +29,7 @@ constexpr Exclusion kDialed[] = {
      "resolve connect tls send wait head body", "fin",
      "what runs may end first: it is closed when it is free"},
 
-    {"c", "operator.server_drained", "pool", "fin", "draining by the admin API comes later"},
+    {"c", "operator.server_drained", "pool", "fin", "by the admin API: admin_test.py has it"},
 
     {"c r", "upstream.bad_head", "body", "rst", "a trailer that is none is the body's framing"},
 
@@ -53,7 +53,7 @@ constexpr Exclusion kDialed[] = {
     {"c r", "upstream.early_reply", "send", "rst", "its answer is kept, and then it is closed"},
     {"c r", "operator.shutdown", "*", "reply", "there is nobody to reply to"},
     {"c r", "operator.shutdown_forced", "*", "rst", "a dialed connection is closed"},
-    {"c r", "operator.killed", "*", "fin", "a socket that is destroyed is reset"},
+    {"c r", "operator.killed", "*", "fin", "by the admin API: admin_test.py has it"},
     {"c r", "app.cancelled", "*", "rst", "a try that nobody waits for is let go"},
     {"c r", "upstream.closed_no_head", "send", "rst", "a RST there is upstream.write_refused"},
 
