@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <iterator>
 
 #include "finack/http/uri.h"
@@ -142,7 +143,7 @@ json::object server_json(const client::UpstreamServer& server, Instant now) {
           {"state", client::name(server.health.availability(now))},
           {"weight", server.weight},
           {"backup", server.backup},
-          {"warmth_percent", static_cast<int>(server.health.warmth(now) * 100 + 0.5)},
+          {"warmth_percent", std::lround(server.health.warmth(now) * 100)},
           {"ejections", server.health.ejections()},
           {"requests", server.requests_live.load(std::memory_order_relaxed)},
           {"connections", server.connections_live.load(std::memory_order_relaxed)},

@@ -147,6 +147,7 @@ void Proxy::cut(Cause cause) {
 
 std::vector<ClusterShare> Proxy::shares() {
   std::vector<ClusterShare> out;
+  out.reserve(clusters_.size());
   for (const auto& [cluster, share] : clusters_) out.push_back(share->share());
   return out;
 }
