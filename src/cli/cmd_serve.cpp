@@ -5,6 +5,7 @@
 #include <random>
 #include <string_view>
 
+#include "admin/api_handler.h"
 #include "app/service.h"
 #include "base/stderr_line.h"
 #include "cli/command.h"
@@ -49,6 +50,16 @@ void say_misalignments(const ServeSettings& settings) {
                   file.empty() ? "" : fmt::format(": finack check {} tells more", file)));
 }
 
+/// A gateway for one worker of the server, and for who looks into all of them.
+Expected<std::unique_ptr<server::WorkerHandler>> make_worker(const server::Seat& seat,
+                                                             PlanBoard& board,
+                                                             std::vector<admin::Worker*>& workers) {
+  auto made = GatewayWorker::create(seat, board, say);
+  if (!made) return std::unexpected(std::move(made.error()));
+  workers.push_back(made->get());
+  return std::move(*made);
+}
+
 }  // namespace
 
 int serve(int argc, char** argv) {
@@ -70,6 +81,7 @@ int serve(int argc, char** argv) {
     return 2;
   }
   const app::ProcessOptions process = reading->settings().process;
+  const std::string admin_host = reading->settings().admin_host;
   const auto listeners = listener_options(reading->settings().gateway.listeners);
   PlanBoard board(std::move(*plan));
   Reloader reloader(command, std::move(reading), board, mark);
@@ -78,14 +90,20 @@ int serve(int argc, char** argv) {
     say_lines(reload_text(outcome));
     return outcome;
   };
-  ReloadHandler admin(reload);
+  ReloadHandler reload_handler(reload);
+  std::vector<admin::Worker*> workers;
+  admin::ApiHandler api({.plan = [&board] { return board.current().first; },
+                         .workers = &workers,
+                         .name = admin_host,
+                         .more = &reload_handler,
+                         .clock = &system_clock()});
 
   app::Service::Parts parts;
-  parts.make_handler = [&board](const server::Seat& seat) {
-    return GatewayWorker::create(seat, board, say);
+  parts.make_handler = [&board, &workers](const server::Seat& seat) {
+    return make_worker(seat, board, workers);
   };
   parts.listeners = listeners;
-  parts.admin = &admin;
+  parts.admin = &api;
   parts.on_reload = [&reload] { reload(); };
   parts.name = kName;
   auto service = app::Service::create(server::Settings(), process, std::move(parts));

@@ -2,18 +2,18 @@
 
 namespace finack::cli {
 
-Expected<std::unique_ptr<server::WorkerHandler>> GatewayWorker::create(const server::Seat& seat,
-                                                                       PlanBoard& board,
-                                                                       LineSink say) {
+Expected<std::unique_ptr<GatewayWorker>> GatewayWorker::create(const server::Seat& seat,
+                                                               PlanBoard& board, LineSink say) {
   auto resolver = net::Resolver::create(*seat.loop, {});
   if (!resolver) return std::unexpected(std::move(resolver.error()));
-  return std::unique_ptr<server::WorkerHandler>(
+  return std::unique_ptr<GatewayWorker>(
       new GatewayWorker(seat, std::move(*resolver), board, std::move(say)));
 }
 
 GatewayWorker::GatewayWorker(const server::Seat& seat, std::unique_ptr<net::Resolver> resolver,
                              PlanBoard& board, LineSink say)
-    : board_(board),
+    : seat_(seat),
+      board_(board),
       resolver_(std::move(resolver)),
       plan_number_(board.number()),
       proxy_({.loop = seat.loop,
@@ -35,6 +35,15 @@ void GatewayWorker::look() {
   if (number == plan_number_) return;
   plan_number_ = number;
   proxy_.adopt(std::move(plan));
+}
+
+void GatewayWorker::list(record::LivePage& page) {
+  seat_.list_clients(page);
+  proxy_.list(page);
+}
+
+bool GatewayWorker::kill(const record::ConnectionId& id) {
+  return seat_.kill_client(id) || proxy_.kill(id);
 }
 
 void GatewayWorker::handle(http::Exchange& exchange) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string_view>
 
+#include "admin/worker.h"
 #include "cli/plan_board.h"
 #include "gateway/proxy.h"
 #include "net/resolver.h"
@@ -12,18 +13,24 @@ namespace finack::cli {
 
 /// One worker's gateway under its server: the proxy with a resolver of its own, going by the plan
 /// that the board shows. Threads as for any WorkerHandler.
-class GatewayWorker final : public server::WorkerHandler {
+class GatewayWorker final : public server::WorkerHandler, public admin::Worker {
  public:
   /// Takes a line for the operator; called on any worker's thread.
   using LineSink = std::function<void(std::string_view)>;
   /// `board` outlives it.
-  static Expected<std::unique_ptr<server::WorkerHandler>> create(const server::Seat& seat,
-                                                                 PlanBoard& board, LineSink say);
+  static Expected<std::unique_ptr<GatewayWorker>> create(const server::Seat& seat,
+                                                         PlanBoard& board, LineSink say);
 
   void handle(http::Exchange& exchange) override;
   void close(record::Cause cause) override { proxy_.close(cause); }
   void cut(record::Cause cause) override { proxy_.cut(cause); }
   bool empty() const override { return proxy_.empty(); }
+
+  void post(std::move_only_function<void()> fn) override { seat_.loop->post(std::move(fn)); }
+  void list(record::LivePage& page) override;
+  bool kill(const record::ConnectionId& id) override;
+  std::vector<gateway::ClusterShare> shares() override { return proxy_.shares(); }
+  void follow_drains() override { proxy_.follow_drains(); }
 
  private:
   GatewayWorker(const server::Seat& seat, std::unique_ptr<net::Resolver> resolver, PlanBoard& board,
@@ -31,6 +38,7 @@ class GatewayWorker final : public server::WorkerHandler {
   /// Goes by the plan that is in force now.
   void look();
 
+  server::Seat seat_;
   PlanBoard& board_;
   std::unique_ptr<net::Resolver> resolver_;
   std::uint64_t plan_number_;

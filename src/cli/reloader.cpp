@@ -150,7 +150,7 @@ std::string reload_text(const ReloadOutcome& outcome) {
                             outcome.routes, outcome.kept, outcome.made, outcome.gone);
 }
 
-std::string reload_json(const ReloadOutcome& outcome) {
+boost::json::value reload_json(const ReloadOutcome& outcome) {
   boost::json::object out{{"reloaded", outcome.done()}};
   if (outcome.done()) {
     out["routes"] = outcome.routes;
@@ -163,7 +163,7 @@ std::string reload_json(const ReloadOutcome& outcome) {
       problems.push_back({{"where", problem.where}, {"what", problem.what}});
     out["problems"] = std::move(problems);
   }
-  return boost::json::serialize(out) + "\n";
+  return out;
 }
 
 }  // namespace finack::cli

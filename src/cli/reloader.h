@@ -1,4 +1,5 @@
 #pragma once
+#include <boost/json/value.hpp>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -50,7 +51,8 @@ struct ReloadOutcome {
 };
 /// "reloaded: 3 routes; clusters: 2 kept, 1 new, 0 gone", or why not.
 std::string reload_text(const ReloadOutcome& outcome);
-std::string reload_json(const ReloadOutcome& outcome);
+/// The same for programs.
+boost::json::value reload_json(const ReloadOutcome& outcome);
 
 /// Reads a gateway's file again and puts it in force, all of it or nothing. Any thread; one reload
 /// at a time.

@@ -72,6 +72,12 @@ void describe_serve(config::Scope& root, ServeSettings& settings) {
   config::OptionTable& table = root.rows();
   app::process_rows(table, settings.process, app::ListenRow::flag_only);
   table.group("Process", "");
+  table.text(
+      {"admin-host", "admin_host",
+       "name by which the admin listener's live state may be asked for, besides addresses and "
+       "localhost",
+       "no other name"},
+      settings.admin_host, "a host name");
   table.list({"upstream", "",
               "a gateway without a file: servers of one cluster that every request goes to",
               "the file's clusters and routes"},

@@ -13,6 +13,7 @@ namespace finack::cli {
 struct ServeSettings {
   app::ProcessOptions process;
   gateway::GatewaySettings gateway;
+  std::string admin_host;              ///< Name of the admin listener; empty: none.
   std::vector<std::string> upstreams;  ///< --upstream: a gateway without a file.
 };
 

@@ -39,6 +39,9 @@ class Breaker {
   void forgotten(Admit admitted);
 
   BreakerState state() const { return state_.load(std::memory_order_relaxed); }
+  std::uint32_t failures_in_a_row() const { return in_a_row_.load(std::memory_order_relaxed); }
+  /// Of the window that runs; counted with a failure_percent only.
+  std::uint32_t window_requests() const { return window_requests_.load(std::memory_order_relaxed); }
   /// Times it opened.
   std::uint64_t opened() const { return opened_.load(std::memory_order_relaxed); }
 

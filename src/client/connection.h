@@ -17,6 +17,7 @@
 #include "net/happy_eyeballs.h"
 #include "net/resolver.h"
 #include "net/tcp_stream.h"
+#include "record/live_page.h"
 
 namespace finack::client {
 
@@ -89,6 +90,7 @@ class Connection final : public ListNode,
   }
   std::uint64_t request_bytes() const { return request_bytes_; }  ///< That the kernel has taken.
   bool maybe_sent() const { return maybe_sent_; }  ///< It may have taken a byte of the request.
+  record::LiveConnection describe() const;
 
  private:
   void on_resolved(const net::Resolved& resolved) override;

@@ -215,6 +215,23 @@ void Connection::close_stream(const Verdict& verdict) {
   stream_->close();
 }
 
+record::LiveConnection Connection::describe() const {
+  const Instant now = loop_.now();
+  return {.id = id_,
+          .role = record::Role::client,
+          .phase = phase_,
+          .age = now - opened_,
+          .in_phase = now - phase_since_,
+          .peer = peer_,
+          .local = tcp_ ? net::local_address(tcp_->fd()) : Address{},
+          .listener = {},
+          .route = {},
+          .server = server_.name,
+          .requests = requests_,
+          .bytes_in = bytes_in_,
+          .bytes_out = bytes_out_};
+}
+
 void Connection::write_record(const record::Ending& ending) {
   record::FlightEvent events[record::FlightRecorder::kEvents];
   record::ConnectionRecord record;

@@ -361,6 +361,17 @@ void Pool::on_gone(Connection& connection) {
   if (--live_ == 0 && options_.emptied) options_.emptied();
 }
 
+PoolState Pool::state() {
+  constexpr std::size_t kAll = ~std::size_t{0};
+  PoolState out{.free = free_count_,
+                .busy = 0,
+                .dialing = dialing_count_,
+                .witnesses = witness_ != nullptr ? 1U : 0U,
+                .waiting = count(waiters_, kAll) + count(fresh_waiters_, kAll)};
+  busy_.for_each([&](const Connection&) { ++out.busy; });
+  return out;
+}
+
 Phase Pool::dial_phase() { return dialing_.empty() ? Phase::connect : dialing_.front().phase(); }
 
 void Pool::drain(Cause cause) {

@@ -21,6 +21,15 @@ struct PoolRules {
   std::uint32_t free_connections = 64;  ///< Kept per worker and server; 0: none is reused.
 };
 
+/// How many connections a pool has, and how many requests wait for one.
+struct PoolState {
+  std::size_t free = 0;
+  std::size_t busy = 0;
+  std::size_t dialing = 0;
+  std::size_t witnesses = 0;
+  std::size_t waiting = 0;
+};
+
 /// Waits in a pool for a connection.
 class Waiter : public ListNode {
  public:
@@ -89,6 +98,8 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   /// Keeps no connection any more: closes, for `cause`, what is free now and what is busy once it
   /// is free. Who waits, now or later, still gets one.
   void drain(record::Cause cause);
+  /// Keeps connections again, after a drain.
+  void undrain() { drained_for_ = record::Cause::unknown; }
   /// Closes what is free or being dialed, and what is busy once it is free: for `cause`, from now
   /// on. Who waits is told.
   void close(record::Cause cause);
@@ -101,6 +112,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   const Timeouts& timeouts() const { return options_.timeouts; }
   std::size_t free_connections() const { return free_count_; }
   std::size_t live_connections() const { return live_; }
+  PoolState state();
   /// Every connection that has not ended: busy, free, witnessing, being dialed. `visit` may cut the
   /// one that it is given, but not where that ends others too.
   template <class Visit>

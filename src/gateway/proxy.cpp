@@ -152,6 +152,26 @@ void Proxy::cut(Cause cause) {
   parts_.loop->defer(*this);
 }
 
+std::vector<ClusterShare> Proxy::shares() {
+  std::vector<ClusterShare> out;
+  out.reserve(clusters_.size());
+  for (const auto& [cluster, share] : clusters_) out.push_back(share->share());
+  return out;
+}
+
+void Proxy::list(record::LivePage& page) {
+  for (const auto& [cluster, share] : clusters_) share->list(page);
+}
+
+bool Proxy::kill(const record::ConnectionId& id) {
+  if (id.boot != parts_.ids->boot || id.worker != parts_.ids->worker) return false;
+  return std::ranges::any_of(clusters_, [&](const auto& entry) { return entry.second->kill(id); });
+}
+
+void Proxy::follow_drains() {
+  for (const auto& [cluster, share] : clusters_) share->follow_drains();
+}
+
 bool Proxy::empty() const {
   return checks_.empty() &&
          std::ranges::all_of(clusters_, [](const auto& entry) { return entry.second->empty(); });

@@ -35,6 +35,16 @@ class Proxy final : public http::Handler, private net::Deferred {
   /// Neither a request nor a connection to a server is left.
   bool empty() const;
 
+  // For an operator; not from inside a request's call.
+  std::vector<ClusterShare> shares();
+  /// Adds its connections to servers.
+  void list(record::LivePage& page);
+  /// Ends one of them as operator.killed; false: there is none of that id.
+  bool kill(const record::ConnectionId& id);
+  /// Servers were drained or restored (client::ServerHealth): lets go of connections to them, or
+  /// keeps them again.
+  void follow_drains();
+
   // For requests.
   void give_back(ProxiedRequest& request);
   /// Room for a response's fields, for the length of a call.

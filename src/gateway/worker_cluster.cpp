@@ -42,6 +42,7 @@ WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> 
                                                              .wall_offset = parts.wall_offset,
                                                              .emptied = emptied_}));
   }
+  follow_drains();
 }
 
 /// True: a server is left out for want of a connection, and for nothing else.
@@ -112,7 +113,46 @@ void WorkerCluster::leave() {
 }
 
 void WorkerCluster::drain(record::Cause cause) {
+  drained_for_ = cause;
   for (const auto& pool : pools_) pool->drain(cause);
+}
+
+void WorkerCluster::follow_drains() {
+  if (drained_for_ != record::Cause::unknown) return;
+  for (const auto& pool : pools_) {
+    if (pool->server().health.availability(loop_.now()) == client::Availability::drained) {
+      pool->drain(record::Cause::operator_server_drained);
+    } else {
+      pool->undrain();
+    }
+  }
+}
+
+ClusterShare WorkerCluster::share() {
+  ClusterShare out{.cluster = cluster_.get(), .pools = {}};
+  for (const auto& pool : pools_) out.pools.push_back(pool->state());
+  return out;
+}
+
+void WorkerCluster::list(record::LivePage& page) {
+  for (const auto& pool : pools_) {
+    pool->for_each([&](const client::Connection& connection) {
+      if (page.wants(connection.id(), record::Role::client, connection.phase()))
+        page.add(connection.describe());
+    });
+  }
+}
+
+bool WorkerCluster::kill(const record::ConnectionId& id) {
+  client::Connection* found = nullptr;
+  for (const auto& pool : pools_) {
+    pool->for_each([&](client::Connection& connection) {
+      if (connection.id().sequence == id.sequence) found = &connection;
+    });
+  }
+  if (found == nullptr) return false;
+  found->cut(record::Cause::operator_killed);
+  return true;
 }
 
 void WorkerCluster::cut(record::Cause cause) {

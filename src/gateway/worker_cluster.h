@@ -43,6 +43,12 @@ class SlotWaiter : public ListNode {
   ~SlotWaiter() = default;
 };
 
+/// What one worker has of a cluster, as it is at this moment.
+struct ClusterShare {
+  const Cluster* cluster = nullptr;
+  std::vector<client::PoolState> pools;  ///< By the server's place.
+};
+
 /// What a choice of a server came to.
 struct Choice {
   std::optional<std::size_t> server;  ///< Its place.
@@ -83,6 +89,12 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   void leave();
   /// Keeps no connection any more; requests are served as before.
   void drain(record::Cause cause);
+  /// An operator may have drained or restored servers: keeps connections to them accordingly.
+  void follow_drains();
+  ClusterShare share();
+  void list(record::LivePage& page);
+  /// Ends the connection as operator.killed; false: there is none of that id.
+  bool kill(const record::ConnectionId& id);
   /// Ends all connections now.
   void cut(record::Cause cause);
   /// Neither a request nor a connection is left.
@@ -102,6 +114,7 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   std::vector<Candidate> candidates_;  ///< Scratch.
   IntrusiveList<SlotWaiter> queue_;
   std::uint32_t requests_ = 0;
+  record::Cause drained_for_ = record::Cause::unknown;
   std::mt19937_64 random_;
   Balancer balancer_;
 };

@@ -7,6 +7,7 @@
 #include "finack/record/ledger.h"
 #include "net/tcp_stream.h"
 #include "net/timer_wheel.h"
+#include "record/live_page.h"
 #include "server/verdict.h"
 
 namespace finack {
@@ -102,13 +103,15 @@ class Connection final : public StreamObserver, public net::Timer {
   /// An idle or fresh connection begins to close for `cause` (operator.shutdown,
   /// policy.idle_evicted); a busy one closes after its response. True if it was idle.
   bool retire(record::Cause cause);
-  /// Ends it at once (timeout.drain, operator.shutdown_forced).
+  /// Ends it at once (timeout.drain, operator.shutdown_forced, operator.killed).
   /// False if its close was already agreed and nothing was lost.
   bool cut(record::Cause cause);
   bool closing() const { return closing_ != nullptr; }
   /// Its place among the allowed connections went to another one.
   void give_up_place() { has_place_ = false; }
   bool has_place() const { return has_place_; }
+  bool over() const { return over_; }
+  record::LiveConnection describe() const;
   Instant phase_since() const { return phase_since_; }
 
   // StreamObserver.

@@ -223,6 +223,24 @@ void Connection::write_record(record::ConnectionRecord& record) {
   worker().ledger().finish(std::move(entry_), record, phase_);
 }
 
+record::LiveConnection Connection::describe() const {
+  const Instant now = worker().loop().now();
+  const http::RouteLabel* route = active_ != nullptr ? active_->route() : nullptr;
+  return {.id = id(),
+          .role = record::Role::server,
+          .phase = phase_,
+          .age = now - opened_,
+          .in_phase = now - phase_since_,
+          .peer = peer_,
+          .local = local(),
+          .listener = std::string(site().name()),
+          .route = route != nullptr ? route->pattern : "",
+          .server = {},
+          .requests = requests_,
+          .bytes_in = bytes_in_,
+          .bytes_out = bytes_out_};
+}
+
 void Connection::park(Outbox& outbox) {
   if (send_pending_) worker().park(this, std::move(outbox));
 }

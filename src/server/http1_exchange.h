@@ -117,6 +117,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   Inbox& inbox() { return inbox_; }
   Outbox& outbox() { return outbox_; }
   RequestTimes& times() { return r_.times; }
+  const http::RouteLabel* route() const { return r_.route; }
 
   // http::Exchange.
   const http::RequestHead& request() const override { return head_; }

@@ -124,7 +124,10 @@ Expected<void> Worker::make_own_handler(const Options& options) {
                                .workers = options.workers,
                                .wall_offset = wall_offset_,
                                // A turn's end looks for itself; posted, so that there is one.
-                               .emptied = [this] { loop_->post([this] { stop_when_empty(); }); }});
+                               .emptied = [this] { loop_->post([this] { stop_when_empty(); }); },
+                               .list_clients = [this](record::LivePage& page) { list(page); },
+                               .kill_client =
+                                   [this](const record::ConnectionId& id) { return kill(id); }});
   if (!made) return std::unexpected(std::move(made.error()));
   own_handler_ = std::move(*made);
   handler_ = own_handler_.get();
@@ -244,6 +247,27 @@ void Worker::give_back(Http1Exchange* exchange) {
   } else {
     delete exchange;
   }
+}
+
+// ---- What an operator sees and does ----
+
+void Worker::list(record::LivePage& page) {
+  connections_.for_each([&](const Connection& connection) {
+    if (connection.over()) return;
+    if (page.wants(connection.id(), record::Role::server, connection.phase()))
+      page.add(connection.describe());
+  });
+}
+
+bool Worker::kill(const record::ConnectionId& id) {
+  if (id.boot != ids_.boot || id.worker != ids_.worker) return false;
+  Connection* found = nullptr;
+  connections_.for_each([&](Connection& connection) {
+    if (connection.id().sequence == id.sequence && !connection.over()) found = &connection;
+  });
+  if (found == nullptr) return false;
+  found->cut(Cause::operator_killed);
+  return true;
 }
 
 // ---- Cached texts ----

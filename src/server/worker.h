@@ -117,6 +117,11 @@ class Worker {
   void gone(Connection* connection);
   std::size_t live() const { return connections_.live(); }
 
+  // For its own handler.
+  void list(record::LivePage& page);
+  /// Ends it as operator.killed; false: there is none of that id.
+  bool kill(const record::ConnectionId& id);
+
  private:
   class Port;  // one listener and what it reports
   explicit Worker(const Options& options, std::unique_ptr<net::Loop> loop);

@@ -8,6 +8,7 @@
 #include "finack/http/exchange.h"
 #include "finack/record/ledger.h"
 #include "net/loop.h"
+#include "record/live_page.h"
 
 namespace finack::server {
 
@@ -21,6 +22,10 @@ struct Seat {
   std::uint32_t workers = 1;      ///< Of its server; their numbers are in a row.
   Nanos wall_offset{0};           ///< Wall clock minus the loop's clock, at the start.
   std::function<void()> emptied;  ///< The handler calls it when empty() became true.
+  /// The connections of clients on this worker. Loop thread only, and from none of their calls.
+  std::function<void(record::LivePage&)> list_clients;
+  /// Ends one of them as operator.killed; false: there is none of that id. Likewise.
+  std::function<bool(const record::ConnectionId&)> kill_client;
 };
 
 /// A worker's handler that has connections of its own on the worker's loop, which its drain waits

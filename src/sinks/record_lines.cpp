@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "record/connection_id.h"
 #include "sinks/json_object.h"
 #include "sinks/line_thread.h"
 
@@ -13,14 +14,10 @@ namespace {
 
 using record::Severity;
 
-void append_id(std::string& out, const record::ConnectionId& id) {
-  fmt::format_to(std::back_inserter(out), "{:08x}{:02x}-{:x}", id.boot, id.worker, id.sequence);
-}
-
 void id_field(JsonObject& line, std::string_view key, const record::ConnectionId& id) {
   std::string& out = line.key(key);
   out += '"';
-  append_id(out, id);
+  record::append_id(out, id);
   out += '"';
 }
 
@@ -103,7 +100,7 @@ void request_id_field(JsonObject& line, std::string_view key, const record::Conn
                       std::uint32_t number) {
   std::string& out = line.key(key);
   out += '"';
-  append_id(out, id);
+  record::append_id(out, id);
   out += '.';
   append_number(out, number);
   out += '"';
@@ -169,7 +166,7 @@ void append_dropped(std::string& out, std::uint64_t count) {
 
 std::string id_text(const record::ConnectionId& id) {
   std::string out;
-  append_id(out, id);
+  record::append_id(out, id);
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -85,6 +86,68 @@ TEST_P(WorkerHandlerTest, answers_and_stands_on_its_worker) {
   EXPECT_EQ(&seen_.seat.health_ledger->counters(), rig().worker().health_counters());
   rig_.reset();
   EXPECT_TRUE(seen_.destroyed);
+}
+
+TEST_P(WorkerHandlerTest, shows_and_kills_its_clients) {
+  serve_own();
+  if (IsSkipped()) return;
+  const auto live = [this] {
+    record::LivePage page({});
+    seen_.seat.list_clients(page);
+    return page.take();
+  };
+  Client& one = rig().connect();
+  EXPECT_EQ(rig().ask(one, kGet).body, "own");
+  Client& other = rig().connect();
+  EXPECT_EQ(rig().ask(other, kGet).body, "own");
+  ASSERT_TRUE(
+      rig().until([&] { return live().size() == 2 && live()[0].phase == record::Phase::idle; }));
+  const record::LiveConnection first = live()[0];
+  EXPECT_EQ(first.role, record::Role::server);
+  EXPECT_EQ(first.requests, 1U);
+  EXPECT_EQ(first.bytes_in, kGet.size());
+  EXPECT_GT(first.bytes_out, 0U);
+  EXPECT_EQ(first.peer.family, Address::Family::v4);
+  EXPECT_FALSE(first.listener.empty());
+  EXPECT_EQ(first.route, "");
+  record::ConnectionId no_such = first.id;
+  no_such.sequence = 99;
+  EXPECT_FALSE(seen_.seat.kill_client(no_such));
+  no_such = {.boot = first.id.boot, .worker = first.id.worker + 1, .sequence = first.id.sequence};
+  EXPECT_FALSE(seen_.seat.kill_client(no_such));
+  EXPECT_TRUE(seen_.seat.kill_client(first.id));
+  EXPECT_FALSE(seen_.seat.kill_client(first.id)) << "it has ended";
+  EXPECT_EQ(live().size(), 1U);
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 1 && one.was_reset; }));
+  EXPECT_EQ(rig().connections[0].ending.cause, Cause::operator_killed);
+  EXPECT_EQ(rig().connections[0].ending.how, record::How::rst);
+  EXPECT_FALSE(other.gone());
+}
+
+TEST_P(WorkerHandlerTest, a_killed_client_s_request_is_told) {
+  std::optional<http::Departure> left;
+  http::RouteLabel label{.pattern = "/slow"};
+  serve([&](http::Exchange& x) {
+    x.set_route(label);
+    x.sleep(1h, [&] {
+      left = x.left();
+      x.abort(left->cause);
+    });
+  });
+  if (IsSkipped()) return;
+  rig().connect().send(kGet);
+  record::ConnectionId id;
+  ASSERT_TRUE(rig().until([&] {
+    record::LivePage page({});
+    rig().worker().list(page);
+    for (const record::LiveConnection& one : page.take())
+      if (one.route == "/slow") id = one.id;
+    return id.sequence != 0;
+  }));
+  EXPECT_TRUE(rig().worker().kill(id));
+  ASSERT_TRUE(rig().until([&] { return rig().requests.size() == 1; }));
+  EXPECT_EQ(left->cause, Cause::operator_killed);
+  EXPECT_EQ(rig().requests[0].ending.cause, Cause::operator_killed);
 }
 
 /// Runs a worker on a thread of its own, as a server does.

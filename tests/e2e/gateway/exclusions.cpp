@@ -30,7 +30,7 @@ constexpr Exclusion kDialed[] = {
      "resolve connect tls send wait head body tunnel", "fin",
      "what runs may end first: it is closed when it is free"},
 
-    {"c", "operator.server_drained", "pool", "fin", "draining by the admin API comes later"},
+    {"c", "operator.server_drained", "pool", "fin", "by the admin API: admin_test.py has it"},
 
     {"c r", "upstream.bad_head", "body", "rst", "a trailer that is none is the body's framing"},
 
@@ -56,7 +56,7 @@ constexpr Exclusion kDialed[] = {
     {"c r", "upstream.early_reply", "send", "rst", "its answer is kept, and then it is closed"},
     {"c r", "operator.shutdown", "*", "reply", "there is nobody to reply to"},
     {"c r", "operator.shutdown_forced", kNoTunnel, "rst", "a dialed connection is closed"},
-    {"c r", "operator.killed", "*", "fin", "a socket that is destroyed is reset"},
+    {"c r", "operator.killed", "*", "fin", "by the admin API: admin_test.py has it"},
     {"c r", "app.cancelled", kNoTunnel, "rst", "a try that nobody waits for is let go"},
     {"c", "policy.other_leg", "tunnel", "fin", "a FIN would say that all was said"},
     {"c r", "operator.shutdown_forced", "tunnel", "fin", "a FIN would say that all was said"},
