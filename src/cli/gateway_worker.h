@@ -18,8 +18,8 @@ class GatewayWorker final : public server::WorkerHandler, public admin::Worker {
   /// Takes a line for the operator; called on any worker's thread.
   using LineSink = std::function<void(std::string_view)>;
   /// `board` outlives it.
-  static Expected<std::unique_ptr<GatewayWorker>> create(const server::Seat& seat,
-                                                         PlanBoard& board, LineSink say);
+  static Expected<std::unique_ptr<GatewayWorker>> create(const server::Seat& seat, PlanBoard& board,
+                                                         LineSink say);
 
   void handle(http::Exchange& exchange) override;
   void close(record::Cause cause) override { proxy_.close(cause); }

@@ -115,19 +115,18 @@ Expected<void> Worker::make_own_handler(const Options& options) {
   record::Ledger::Options health = options.ledger;
   health.purpose = record::Purpose::health;
   health_ledger_ = std::make_unique<record::Ledger>(health);
-  auto made =
-      (*options.make_handler)({.loop = loop_.get(),
-                               .ledger = &ledger_,
-                               .health_ledger = health_ledger_.get(),
-                               .ids = &ids_,
-                               .worker = index(),
-                               .workers = options.workers,
-                               .wall_offset = wall_offset_,
-                               // A turn's end looks for itself; posted, so that there is one.
-                               .emptied = [this] { loop_->post([this] { stop_when_empty(); }); },
-                               .list_clients = [this](record::LivePage& page) { list(page); },
-                               .kill_client =
-                                   [this](const record::ConnectionId& id) { return kill(id); }});
+  auto made = (*options.make_handler)(
+      {.loop = loop_.get(),
+       .ledger = &ledger_,
+       .health_ledger = health_ledger_.get(),
+       .ids = &ids_,
+       .worker = index(),
+       .workers = options.workers,
+       .wall_offset = wall_offset_,
+       // A turn's end looks for itself; posted, so that there is one.
+       .emptied = [this] { loop_->post([this] { stop_when_empty(); }); },
+       .list_clients = [this](record::LivePage& page) { list(page); },
+       .kill_client = [this](const record::ConnectionId& id) { return kill(id); }});
   if (!made) return std::unexpected(std::move(made.error()));
   own_handler_ = std::move(*made);
   handler_ = own_handler_.get();
