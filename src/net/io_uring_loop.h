@@ -76,6 +76,7 @@ class IoUringLoop final : public Loop {
   void wait(Nanos timeout);
   void deliver();
   void settle() {
+    if (!unsure_.empty()) look_behind_bytes();
     if (attention_.empty() && starved_.empty() && orphans_.empty()) return;
     attend_all();
   }
@@ -100,6 +101,7 @@ class IoUringLoop final : public Loop {
   void arm_wake();
   /// What stands in the kernel is cancelled; the descriptor is closed when all of it came back.
   void cancel(TcpStream& stream);
+  void cancel_recv(TcpStream& stream);
   void close_when_idle(TcpStream& stream);
   SendResult send_now(TcpStream& stream, std::span<const iovec> parts, bool more);
   SendResult submit_send(TcpStream& stream, std::span<const iovec> parts, std::size_t offered,
@@ -115,6 +117,7 @@ class IoUringLoop final : public Loop {
   void on_recv(TcpStream& stream, int result, std::uint32_t flags);
   void hold(TcpStream& stream, Buffer chunk);
   void on_recv_end(TcpStream& stream, int result);
+  void look_behind_bytes();
   void on_send(TcpStream& stream, int result);
   void on_read(TcpStream& stream, int result);
   void on_poll(TcpStream& stream, int result, std::uint32_t flags);
@@ -133,6 +136,7 @@ class IoUringLoop final : public Loop {
   StreamQueue attention_;
   StreamQueue starved_;
   bool starved_closing_ = false;
+  std::vector<TcpStream*> unsure_;  ///< Got bytes this turn, through a receive that still stands.
   std::vector<std::unique_ptr<Message>> messages_;
   std::size_t messages_used_ = 0;
   unsigned received_ = 0;                                     ///< Chunks of this turn.

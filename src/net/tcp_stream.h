@@ -87,6 +87,7 @@ class TcpStream final : public ByteStream {
   bool cancel_armed_ : 1 = false;   ///< io_uring: the cancel that comes before a close is.
   bool holding_ : 1 = false;        ///< io_uring: bytes received while paused are kept.
   bool send_doubtful_ : 1 = false;  ///< io_uring: a send may have eaten the socket's error.
+  bool unsure_ : 1 = false;         ///< io_uring: nothing has touched the socket since bytes came.
 };
 
 static_assert(sizeof(TcpStream) <= 56);

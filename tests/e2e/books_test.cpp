@@ -93,6 +93,19 @@ std::string metrics_page(const DemoServer& server) {
   return peer.read_response(Millis(10000)).body;
 }
 
+/// Packets that the kernel dropped because a core's backlog was full, on loopback too: the second
+/// column of /proc/net/softnet_stat. What is retransmitted arrives later; a RST never does.
+std::uint64_t dropped_packets() {
+  std::ifstream in("/proc/net/softnet_stat");
+  std::uint64_t sum = 0;
+  for (std::string line; std::getline(in, line);) {
+    if (const auto at = line.find(' '); at != std::string::npos) {
+      sum += std::stoull(line.substr(at + 1), nullptr, 16);
+    }
+  }
+  return sum;
+}
+
 struct Footprint {
   std::size_t descriptors = 0;
   std::size_t resident_kib = 0;
@@ -219,6 +232,17 @@ class Differences {
   std::map<std::string, std::string> examples_;
 };
 
+/// Whether the client's RST can have been dropped on its way: then we wait until a time is over, on
+/// what the kernel holds for a live connection, or until a packet of ours is answered by a RST.
+bool may_have_lost_rst(const Contact& contact, const AllowedEnding& ending, std::string_view line) {
+  const auto allowed = storm::allowed_endings(contact.behaviour);
+  const bool resets = std::ranges::any_of(
+      allowed, [](const AllowedEnding& one) { return one.how == record::How::rst; });
+  const bool waited = ending.how == record::How::timeout;
+  return resets &&
+         (ending.how == record::How::rst || (waited && line.contains(R"("state":"established")")));
+}
+
 void compare_requests(Differences& out, const Contact& contact, const std::string& id,
                       const std::vector<AllowedEnding>& requests) {
   using storm::RequestLines;
@@ -239,8 +263,9 @@ void compare_requests(Differences& out, const Contact& contact, const std::strin
   }
 }
 
+/// Up to `dropped` endings may tell of a client's RST that never came.
 std::string compare(const Records& records, const std::vector<Contact>& contacts,
-                    const std::string& path) {
+                    const std::string& path, std::uint64_t dropped) {
   Differences out(path);
   const storm::Match match = storm::match(contacts, records.seen);
   for (const std::size_t i : match.contacts_alone) {
@@ -257,6 +282,12 @@ std::string compare(const Records& records, const std::vector<Contact>& contacts
     if (contact.surprised) continue;
     const auto allowed = storm::allowed_endings(contact.behaviour);
     if (!storm::contains(allowed, ending)) {
+      if (dropped > 0 && may_have_lost_rst(contact, ending, out.line_at(records.offsets[s]))) {
+        --dropped;
+        std::cerr << fmt::format("    {}: {}: its RST was dropped by the kernel\n",
+                                 name(contact.behaviour), words(ending));
+        continue;
+      }
       out.add(fmt::format("{}: {}; allowed: {}", name(contact.behaviour), words(ending),
                           words(allowed)),
               out.line_at(records.offsets[s]));
@@ -292,6 +323,7 @@ class Books : public ::testing::TestWithParam<const char*> {
       GTEST_SKIP() << "SKIPPED: this host refuses io_uring: " << why;
     }
     began_ = SteadyClock::now();
+    dropped_before_ = dropped_packets();
   }
 
   /// Runs a storm, waits until the server has ended every connection, and keeps the contacts.
@@ -300,6 +332,8 @@ class Books : public ::testing::TestWithParam<const char*> {
     options.port = server_->port();
     options.connections = connections;
     options.seed = seed;
+    // So few that their packets fit into a core's backlog (net.core.netdev_max_backlog).
+    options.concurrency = 96;
     auto generator = storm::Generator::create(options);
     ASSERT_TRUE(generator) << generator.error().what;
     auto result = (*generator)->run();
@@ -353,7 +387,8 @@ class Books : public ::testing::TestWithParam<const char*> {
     EXPECT_EQ(records.seen.size(), completed_);
     EXPECT_EQ(records.causes.count("unknown"), 0U);
     EXPECT_EQ(records.causes.count("bug.invariant"), 0U);
-    const std::string differences = compare(records, contacts_, server_->records_path());
+    const std::string differences =
+        compare(records, contacts_, server_->records_path(), dropped_packets() - dropped_before_);
     EXPECT_EQ(differences, "");
     for (const auto& [cause, count] : records.causes) {
       std::cerr << fmt::format("    {:>9} {}\n", count, cause);
@@ -375,6 +410,7 @@ class Books : public ::testing::TestWithParam<const char*> {
   Folder folder_;
   std::unique_ptr<DemoServer> server_;
   SteadyClock::time_point began_;
+  std::uint64_t dropped_before_ = 0;
   std::vector<Contact> contacts_;
   std::uint64_t completed_ = 0;
   std::uint64_t requests_ = 0;
