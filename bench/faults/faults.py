@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""One of three upstreams is killed, stopped, slowed, cut off, in turn, under load.
+"""Two of three upstreams are killed, stopped, slowed, cut off, in turn, under load.
 
 Usage: faults.py --build DIR [--fault NAME]... [--before S] [--during S] [--after S]
                  [--clients N] [--pace MS] [--only PROXY]... [--out DIR]
 All proxies run at the same time before the same upstreams. Runs in a network namespace of its own.
-Exit status 0: finack failed no more requests than the better of the others (POSTs that the upstream
-had processed left out), and none that is idempotent before a killed upstream; 1: it did; 2: wrong
-use; 77: no network namespace can be made here.
+Exit status 0: finack failed no more requests than the better of the others, and none that is
+idempotent before killed upstreams; 1: it did; 2: wrong use; 77: no network namespace can be made
+here.
 """
 import collections
 import os
@@ -18,6 +18,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from harness import drill, netns, proxies  # noqa: E402
 
+UPSTREAMS, VICTIMS = 3, 2
 SLOW_MS = 500     # An answer that takes longer suffered.
 SLOWED_MS = 1000  # What the slowed upstream takes.
 WORK_MS = 50      # What the others take, so that some requests are under way at any time.
@@ -25,29 +26,33 @@ BUCKET = 0.5      # Seconds that are looked at together.
 SUFFERING = 0.02  # Share of slow or failed requests in a bucket that counts.
 
 
-class Victim:
-    """The upstream that the faults happen to, in its island."""
+class Victims:
+    """The upstreams that the faults happen to, in their island."""
 
     def __init__(self, fleet):
-        self.island = netns.Island()
+        self.island, self.upstreams = netns.Island(), []
         try:
-            self.upstream = drill.Upstream(fleet, "upstream-victim", netns.THEIRS,
-                                           self.island.prefix, slow=SLOWED_MS,
-                                           work=WORK_MS)
+            for i in range(VICTIMS):
+                self.upstreams.append(drill.Upstream(fleet, f"upstream-victim-{i}", netns.THEIRS,
+                                                     self.island.prefix, slow=SLOWED_MS,
+                                                     work=WORK_MS))
         except Exception:
-            self.island.close()
+            self.stop()
             raise
 
     def signal(self, number):
-        self.upstream.process.send_signal(number)
+        for upstream in self.upstreams:
+            upstream.process.send_signal(number)
 
     def killed(self):
-        self.upstream.process.kill()
-        self.upstream.process.wait()
+        for upstream in self.upstreams:
+            upstream.process.kill()
+            upstream.process.wait()
 
     def killed_over(self):
-        self.upstream.stop()
-        self.upstream = self.upstream.restarted()
+        for upstream in self.upstreams:
+            upstream.stop()
+        self.upstreams = [upstream.restarted() for upstream in self.upstreams]
 
     def stopped(self):
         self.signal(signal.SIGSTOP)
@@ -67,15 +72,16 @@ class Victim:
         self.island.mend()
 
     def stop(self):
-        self.signal(signal.SIGCONT)
-        self.upstream.stop()
+        for upstream in self.upstreams:
+            upstream.process.send_signal(signal.SIGCONT)
+            upstream.stop()
         self.island.close()
 
 
-FAULTS = {"killed": (Victim.killed, Victim.killed_over),
-          "stopped": (Victim.stopped, Victim.stopped_over),
-          "slowed": (Victim.slowed, Victim.slowed_over),
-          "cut off": (Victim.cut, Victim.cut_over)}
+FAULTS = {"killed": (Victims.killed, Victims.killed_over),
+          "stopped": (Victims.stopped, Victims.stopped_over),
+          "slowed": (Victims.slowed, Victims.slowed_over),
+          "cut off": (Victims.cut, Victims.cut_over)}
 
 
 def suffered(line):
@@ -98,19 +104,19 @@ def detect(sent, fault, over):
 
 
 def recover(seen, sent, over):
-    """Seconds until the victim gets half of its share of requests."""
+    """Seconds until the victims get half of their share of requests."""
     asked, got = collections.Counter(), collections.Counter()
     for line in sent:
         asked[int((line.begun - over) / 1e9 / BUCKET)] += line.begun >= over
     for line in seen:
         got[int((line.at - over) / 1e9 / BUCKET)] += line.at >= over
     for place in range(max(asked, default=0)):
-        if asked[place] and got[place] >= asked[place] / 6:
+        if asked[place] and got[place] >= asked[place] * VICTIMS / UPSTREAMS / 2:
             return (place + 1) * BUCKET
     return "not within the run"
 
 
-def judge(sent, seen_by_all, seen_by_victim, fault, over):
+def judge(sent, seen_by_all, seen_by_victims, fault, over):
     failed = {"GET": {}, "POST": {}}
     for line in sent:
         if not drill.well(line):
@@ -123,7 +129,7 @@ def judge(sent, seen_by_all, seen_by_victim, fault, over):
     return {"requests": len(sent), "failed": failed, "post_failed_processed": processed,
             "slow": slow,
             "post_twice": sum(count > 1 for count in times.values()),
-            "detect": detect(sent, fault, over), "recover": recover(seen_by_victim, sent, over)}
+            "detect": detect(sent, fault, over), "recover": recover(seen_by_victims, sent, over)}
 
 
 def of(proxy_place, lines):
@@ -133,11 +139,12 @@ def of(proxy_place, lines):
 
 def measure(fleet, args, fault, missing):
     begin, end = FAULTS[fault]
-    others, loads, running, victim = [], [], {}, None
+    others, loads, running, victims = [], [], {}, None
     try:
-        victim = Victim(fleet)
-        others += [drill.Upstream(fleet, f"upstream-{i}", work=WORK_MS) for i in (1, 2)]
-        places = [upstream.place for upstream in (*others, victim.upstream)]
+        victims = Victims(fleet)
+        others += [drill.Upstream(fleet, f"upstream-{i}", work=WORK_MS)
+                   for i in range(UPSTREAMS - VICTIMS)]
+        places = [upstream.place for upstream in (*others, *victims.upstreams)]
         running = proxies.start_all(
             fleet, args.only or proxies.NAMES,
             lambda _: proxies.Setup(places, answer="2s", checks=True, retry_timeouts=True),
@@ -147,14 +154,14 @@ def measure(fleet, args, fault, missing):
                  for place, proxy in enumerate(running.values())]
         time.sleep(args.before)
         at = time.monotonic_ns()
-        begin(victim)
+        begin(victims)
         time.sleep(args.during)
         over = time.monotonic_ns()
-        end(victim)
+        end(victims)
         sent = [list(load.finish()) for load in loads]
-        by_victim = list(victim.upstream.seen())
-        by_all = by_victim + [line for upstream in others for line in upstream.seen()]
-        found = {proxy.name: judge(sent[place], of(place, by_all), of(place, by_victim), at, over)
+        by_victims = [line for upstream in victims.upstreams for line in upstream.seen()]
+        by_all = by_victims + [line for upstream in others for line in upstream.seen()]
+        found = {proxy.name: judge(sent[place], of(place, by_all), of(place, by_victims), at, over)
                  for place, proxy in enumerate(running.values())}
         proxies.stop_all(running)
         return found, proxies.quoted(running), proxies.causes(running)
@@ -164,14 +171,12 @@ def measure(fleet, args, fault, missing):
         proxies.stop_all(running)
         for upstream in others:
             upstream.stop()
-        if victim:
-            victim.stop()
+        if victims:
+            victims.stop()
 
 
 def failures(row):
-    """Without POSTs that the upstream had processed: nobody could repeat those."""
-    return sum(sum(kinds.values()) for kinds in row["failed"].values()) - row.get(
-        "post_failed_processed", 0)
+    return sum(sum(kinds.values()) for kinds in row["failed"].values())
 
 
 def missed(fault, found):

@@ -55,12 +55,12 @@ def faults(data):
     settings = data["settings"]
     yield "## Fault drill (`bench/faults/run`)"
     yield ""
-    yield (f"Three upstreams; one of them meets the fault for {settings['during']:g} s, then"
-           f" gets well. {settings['clients']} clients of each proxy ask every"
+    yield (f"Three upstreams; two of them meet the fault for {settings['during']:g} s, then"
+           f" get well. {settings['clients']} clients of each proxy ask every"
            f" {settings['pace']} ms, one in five POST. Failed: no 200. Slow: 200 after more than"
            f" {settings['slow_ms']} ms. Detect: from the fault until no half second has more than"
-           " 2 % of slow or failed requests, – if none had. Recover: from its end until the"
-           " upstream gets half of its share again.")
+           " 2 % of slow or failed requests, – if none had. Recover: from its end until the two"
+           " get half of their share again.")
     yield ""
     rows = []
     for fault, found in data["found"].items():
