@@ -75,6 +75,7 @@ double ServerHealth::warmth(Instant now) const {
 
 bool ServerHealth::check_passed(Instant now) {
   const std::scoped_lock lock(mutex_);
+  clear_doubt();
   if (!down_.load(std::memory_order_relaxed)) {
     checks_in_a_row_ = 0;
     return false;
@@ -98,7 +99,18 @@ bool ServerHealth::check_failed(Instant) {
   return true;
 }
 
+bool ServerHealth::avoided(Instant now, bool repeatable) const {
+  const Nanos::rep since = doubted_since_.load(std::memory_order_relaxed);
+  if (since == 0) return false;
+  return ticks(now) - since < rules_.eject_for.count() * (repeatable ? 1 : 2);
+}
+
+void ServerHealth::tried_again(Instant now) {
+  if (doubted()) doubted_since_.store(ticks(now), std::memory_order_relaxed);
+}
+
 bool ServerHealth::failed(Instant now) {
+  doubted_since_.store(ticks(now), std::memory_order_relaxed);
   const std::uint32_t in_a_row = failures_.fetch_add(1, std::memory_order_relaxed) + 1;
   if (rules_.eject_after == 0 || in_a_row < rules_.eject_after) return false;
   const std::scoped_lock lock(mutex_);
@@ -132,6 +144,7 @@ void ServerHealth::restore(Instant now) {
   const std::scoped_lock lock(mutex_);
   end_ejection();
   failures_.store(0, std::memory_order_relaxed);
+  clear_doubt();
   came_back(now);
 }
 

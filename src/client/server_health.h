@@ -72,9 +72,19 @@ class ServerHealth {
   void succeeded() {
     if (failures_.load(std::memory_order_relaxed) != 0)
       failures_.store(0, std::memory_order_relaxed);
+    clear_doubt();
   }
   /// True: this failure ejected it.
   bool failed(Instant now);
+
+  /// Doubt: its last request failed, and nothing has succeeded since. While others are up they are
+  /// asked first, so that a server that falls silent does not take requests until it is ejected.
+  bool doubted() const { return doubted_since_.load(std::memory_order_relaxed) != 0; }
+  /// Whether a request should go elsewhere: after eject_for one that may be repeated tries again,
+  /// after twice that any.
+  bool avoided(Instant now, bool repeatable) const;
+  /// One tries again; others wait as long again.
+  void tried_again(Instant now);
 
   // The operator.
   /// False: the quota does not allow it.
@@ -86,6 +96,9 @@ class ServerHealth {
  private:
   bool eject_locked(Instant now);
   void end_ejection();
+  void clear_doubt() {
+    if (doubted()) doubted_since_.store(0, std::memory_order_relaxed);
+  }
   void came_back(Instant now);
 
   const HealthRules rules_;
@@ -95,8 +108,9 @@ class ServerHealth {
   std::atomic<Nanos::rep> ejected_until_{0};  ///< 0: not ejected.
   std::atomic<Nanos::rep> back_since_{0};     ///< 0: warm.
   std::atomic<std::uint32_t> failures_{0};    ///< In a row.
+  std::atomic<Nanos::rep> doubted_since_{0};  ///< 0: not doubted.
   std::atomic<std::uint32_t> ejections_{0};
-  std::mutex mutex_;                   ///< Held for every change of the above but failures_.
+  std::mutex mutex_;                   ///< Held for all changes but failures_ and doubted_since_.
   std::uint32_t checks_in_a_row_ = 0;  ///< Of the kind that speaks against down_.
 };
 

@@ -7,9 +7,12 @@
 #include "gateway/text_hash.h"
 
 namespace finack::gateway {
-namespace {}  // namespace
 
 bool Balancer::Choice::allows(std::size_t place) const {
+  return open(place) && !(avoiding && candidates[place].avoided);
+}
+
+bool Balancer::Choice::open(std::size_t place) const {
   const Candidate& candidate = candidates[place];
   return candidate.available && candidate.backup == backups && candidate.weight != 0 &&
          std::ranges::find(pick.tried, place) == pick.tried.end();
@@ -35,6 +38,9 @@ std::optional<std::size_t> Balancer::pick(std::span<const Candidate> candidates,
   choice.backups = std::ranges::none_of(candidates, [](const Candidate& candidate) {
     return candidate.available && !candidate.backup && candidate.weight != 0;
   });
+  for (std::size_t i = 0; i < candidates.size() && !choice.avoiding; ++i) {
+    choice.avoiding = !candidates[i].avoided && choice.open(i);
+  }
   switch (balance_) {
     case Balance::round_robin:
       return next_in_turn(choice);

@@ -19,6 +19,7 @@ struct Candidate {
   double warmth = 1;                  ///< In slow start: of its weight, (0, 1].
   bool available = true;              ///< Health and breaker allow it.
   bool backup = false;                ///< Only while no other is available.
+  bool avoided = false;               ///< In doubt: only while no other may be chosen.
   std::uint32_t live = 0;             ///< Tries under way, over all workers.
   const PeakEwma* latency = nullptr;  ///< Null: not known.
 };
@@ -34,7 +35,8 @@ struct Pick {
 /// Chooses a server of a cluster, for one worker. One thread; allocates nothing after it was made.
 /// The same picks in the same order give the same choices.
 ///
-/// Backups are looked at only when no other server is available, tried or not.
+/// Backups are looked at only when no other server is available, tried or not; one that is avoided
+/// only when there is no other left.
 ///  - round_robin: by weight, smoothly: of weights 5, 1, 1 not five in a row.
 ///  - least_requests: fewest live requests against the weight; draws decide between equals.
 ///  - p2c_ewma: two servers are drawn by weight, and the one of less cost is taken, which is peak
@@ -60,7 +62,9 @@ class Balancer {
     std::span<const Candidate> candidates;
     const Pick& pick;
     bool backups = false;
+    bool avoiding = false;  ///< Some candidate is not avoided.
 
+    bool open(std::size_t place) const;
     bool allows(std::size_t place) const;
     double weight(std::size_t place) const;
   };

@@ -46,7 +46,7 @@ WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> 
 }
 
 /// True: a server is left out for want of a connection, and for nothing else.
-bool WorkerCluster::find_candidates(Instant now) {
+bool WorkerCluster::find_candidates(Instant now, bool repeatable) {
   const auto& servers = cluster_->servers();
   const std::uint32_t most = cluster_->pool_rules().connections;
   const std::uint32_t most_of_all = cluster_->settings().breaker.limits.connections;
@@ -57,6 +57,7 @@ bool WorkerCluster::find_candidates(Instant now) {
                       .warmth = server.health.warmth(now),
                       .available = server.health.available(now),
                       .backup = server.backup,
+                      .avoided = server.health.avoided(now, repeatable),
                       .live = server.requests_live.load(std::memory_order_relaxed),
                       .latency = &latencies_[i]};
     all += candidates_[i].live;
@@ -84,12 +85,13 @@ std::optional<std::size_t> WorkerCluster::pick_untried(Pick by) {
 Choice WorkerCluster::pick(const http::RequestHead& head, const Address& client,
                            std::span<const std::size_t> tried) {
   const Instant now = loop_.now();
-  const bool full = find_candidates(now);
+  const bool full = find_candidates(now, client::idempotent(head.method));
   const ClusterSettings& settings = cluster_->settings();
   const std::uint64_t key = settings.balance == Balance::consistent_hash
                                 ? hash_key(settings.hash, head.headers, client)
                                 : 0;
   const auto server = pick_untried({.draw = draw(), .key = key, .tried = tried, .now = now});
+  if (server) cluster_->servers()[*server]->health.tried_again(now);
   return {.server = server, .full = !server && full};
 }
 

@@ -101,7 +101,7 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   bool empty() const;
 
  private:
-  bool find_candidates(Instant now);
+  bool find_candidates(Instant now, bool repeatable);
   std::optional<std::size_t> pick_untried(Pick by);
   void run_deferred() override;
   void on_timer() override { run_deferred(); }

@@ -42,6 +42,32 @@ TEST(ServerHealth, is_ejected_after_failures_in_a_row_and_comes_back_by_itself) 
   EXPECT_TRUE(health.available(kStart + 10s));
 }
 
+TEST(ServerHealth, one_failure_is_a_doubt_until_something_succeeds) {
+  EjectionQuota quota(2, 50);
+  ServerHealth health({.eject_for = 10s}, quota);
+  EXPECT_FALSE(health.avoided(kStart, false));
+  health.failed(kStart);
+  EXPECT_TRUE(health.available(kStart));
+  EXPECT_TRUE(health.avoided(kStart, true));
+  health.succeeded();
+  EXPECT_FALSE(health.avoided(kStart, false));
+  health.failed(kStart);
+  health.check_passed(kStart);
+  EXPECT_FALSE(health.avoided(kStart, false));
+}
+
+TEST(ServerHealth, who_may_be_repeated_ends_a_doubt_first) {
+  EjectionQuota quota(2, 50);
+  ServerHealth health({.eject_for = 10s}, quota);
+  health.failed(kStart);
+  EXPECT_TRUE(health.avoided(kStart + 10s - 1ns, true));
+  EXPECT_FALSE(health.avoided(kStart + 10s, true));
+  EXPECT_TRUE(health.avoided(kStart + 10s, false));
+  EXPECT_FALSE(health.avoided(kStart + 20s, false));
+  health.tried_again(kStart + 10s);
+  EXPECT_TRUE(health.avoided(kStart + 20s - 1ns, true)) << "one tries, the others wait";
+}
+
 TEST(ServerHealth, each_ejection_lasts_longer) {
   EjectionQuota quota(2, 50);
   ServerHealth health({.eject_after = 1, .eject_most = 25s}, quota);

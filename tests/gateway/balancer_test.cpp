@@ -81,6 +81,20 @@ TEST(Balancer, ChoosesOnlyWhatMayBeChosen) {
   }
 }
 
+TEST(Balancer, AvoidsWhoIsInDoubtWhileThereIsAnother) {
+  for (const Balance balance : kAll) {
+    Cluster cluster(balance, {1, 1, 1, 1});
+    cluster.candidates[0].avoided = cluster.candidates[1].avoided = true;
+    cluster.candidates[3].backup = true;
+    for (int i = 0; i < 100; ++i) {
+      EXPECT_EQ(cluster.pick(), 2U);
+      EXPECT_LE(cluster.pick({2}).value(), 1U) << "rather one in doubt than one that was tried";
+    }
+    cluster.candidates[2].avoided = true;
+    for (const int count : cluster.counts(300)) EXPECT_LT(count, 300) << "all alike again";
+  }
+}
+
 TEST(Balancer, IsDeterministic) {
   for (const Balance balance : kAll) {
     Cluster one(balance, {3, 2, 1}), other(balance, {3, 2, 1});
