@@ -177,6 +177,7 @@ class Gin(PeerCase):
             "connection client operator.shutdown": 1})
 
     def test_its_idle_timeout_is_shorter_than_the_pool_s(self):
+        self.once()
         self.start("400ms")
         link = self.link()
         asked = 0

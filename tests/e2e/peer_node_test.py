@@ -33,6 +33,7 @@ class Node(PeerCase):
             "connection client operator.shutdown": 1})
 
     def test_its_keep_alive_is_shorter_than_the_pool_s(self):
+        self.once()
         self.start("1000")
         link = self.link()
         asked = 0

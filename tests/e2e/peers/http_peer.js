@@ -18,6 +18,7 @@ const routes = {
     response.setHeader('Content-Type', 'text/plain');
     response.end('pong\n');
   },
+  '/headers': (request, response) => response.end(JSON.stringify(request.headers)),
   '/upload': (request, response) => collect(request, (body) => {
     response.setHeader('Content-Type', 'application/json');
     response.end(JSON.stringify({

@@ -2,10 +2,12 @@
 front of or behind them, whose account of what happened must be whole and as expected."""
 import collections
 import fcntl
+import grp
 import hashlib
 import http.client
 import json
 import os
+import pwd
 import random
 import re
 import shutil
@@ -51,6 +53,7 @@ def main():
             continue
         print(f"backend {backend}", flush=True)
         good &= unittest.main(verbosity=2, exit=False).result.wasSuccessful()
+        PeerCase.again = True
     sys.exit(not good)
 
 
@@ -116,7 +119,7 @@ class Peer:
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
                 words, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                pass_fds=moved, env={**os.environ, **(env or {})})
+                pass_fds=moved, env={**os.environ, **(env or {})}, start_new_session=True)
         case.addCleanup(self.close)
         if passed is not None:
             os.close(moved[0])
@@ -143,8 +146,9 @@ class Peer:
         return self.process.wait(PATIENCE)
 
     def close(self):
+        """With the processes that it started."""
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
 
@@ -248,6 +252,12 @@ class PeerCase(unittest.TestCase):
     """A test with `self.gateway`, and clients of it."""
 
     gateway = None
+    again = False  # on another loop backend
+
+    def once(self):
+        """For tests that wait for seconds, and for what no loop backend has a part in."""
+        if self.again:
+            self.skipTest("done on another backend")
 
     def link(self):
         link = http.client.HTTPConnection("127.0.0.1", self.gateway.port(), timeout=PATIENCE)
@@ -266,3 +276,16 @@ class PeerCase(unittest.TestCase):
         self.addCleanup(client.close)
         client.sendall(sent)
         return client
+
+
+def filled(name, folder, **words):
+    """The configuration of a peer, in its folder; its path."""
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
+        text = file.read()
+    user = f"{pwd.getpwuid(os.getuid()).pw_name} {grp.getgrgid(os.getgid()).gr_name}"
+    for word, value in {"DIR": folder, "USER": user, **words}.items():
+        text = text.replace(f"@{word}@", str(value))
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path

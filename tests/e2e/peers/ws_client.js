@@ -1,5 +1,5 @@
-// A client of the library `ws` for the tests with real peers: ws_client.js URL ACT [DEFLATE]. It does
-// one act and prints what it saw as a line of JSON.
+// A client of the library `ws` for the tests with real peers: ws_client.js URL ACT [deflate]. It
+// does one act and prints what it saw as a line of JSON.
 'use strict';
 const crypto = require('crypto');
 const WebSocket = require('ws');
