@@ -14,7 +14,7 @@ import time
 
 from peers.rig import (
     Gateway, HERE, IDLE_ENDS, Peer, PeerCase, block, digest, main, program, raw, received)
-from serve_test import PATIENCE
+from serve_test import PATIENCE, eventually
 
 FOLDER = os.path.join(os.environ.get("FINACK_BINARY_DIR", ""), "tests", "e2e", "peers")
 APPLICATION = os.path.join(FOLDER, "gin_application")
@@ -244,6 +244,20 @@ class Gin(PeerCase):
                     "connection client upstream.closed_no_head": 1,
                     **({"request client 0 upstream.refused": refused,
                         "connection client upstream.refused": refused} if refused else {})})
+
+    def test_a_killed_process_that_is_checked(self):
+        self.start(cluster="health: { active: { path: /ping, interval: 50ms, fall: 2 } }")
+        link = self.link()
+        self.assertEqual(self.ask(link, "/ping")[0], 200)
+        self.app.end(signal.SIGKILL)
+        self.assertTrue(eventually(lambda: f"{self.app.address} is down" in self.gateway.said()))
+        self.assertEqual(self.ask(link, "/ping")[0], 503)
+        link.close()
+        self.gateway.account({
+            "request server 200 ok.completed": 1, "request client 200 ok.completed": 1,
+            "request server 503 upstream.none_healthy": 1,
+            "connection server ok.peer_closed_idle": 1,
+            "connection client ok.pool_peer_closed": 1})
 
 
 if __name__ == "__main__":
