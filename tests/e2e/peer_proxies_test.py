@@ -5,16 +5,16 @@
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 
 from peers.rig import (
-    HERE, SKIPPED, Gateway, Peer, PeerCase, block, digest, filled, listening, main, program, raw)
+    HERE, Gateway, Peer, PeerCase, block, digest, filled, listening, main, program,
+    web_socket_environment)
 from serve_test import PATIENCE, eventually
 
 NODE, NGINX, HAPROXY = program("node"), program("nginx"), program("haproxy")
-ENVIRONMENT = {**os.environ, "NODE_PATH": "/usr/share/nodejs"}
+ENVIRONMENT = web_socket_environment(NODE)
 FRONTS = ("nginx", "haproxy")
 # The proxy in front keeps its connections to the gateway until it ends; HAProxy looks for the
 # gateway again and again.

@@ -5,14 +5,12 @@ command), node and ws."""
 import json
 import os
 import subprocess
-import sys
 
-from peers.rig import SKIPPED, Gateway, HERE, Peer, PeerCase, main, program
+from peers.rig import Gateway, HERE, Peer, PeerCase, main, program, web_socket_environment
 from serve_test import PATIENCE
 
 NODE = program("node")
-# Debian's node looks there by itself; another one that comes first in PATH does not.
-ENVIRONMENT = {**os.environ, "NODE_PATH": "/usr/share/nodejs"}
+ENVIRONMENT = web_socket_environment(NODE)
 MESSAGES = 10  # of the act echo
 
 
@@ -123,8 +121,4 @@ class WebSocket(PeerCase):
 
 
 if __name__ == "__main__":
-    if subprocess.run([NODE, "-e", "require('ws')"], env=ENVIRONMENT, stderr=subprocess.DEVNULL,
-                      check=False).returncode != 0:
-        print("SKIPPED: node has no library ws (tools/install_packages.sh)", flush=True)
-        sys.exit(SKIPPED)
     main()

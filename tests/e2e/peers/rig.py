@@ -40,6 +40,19 @@ def program(name):
     return path
 
 
+def web_socket_environment(node):
+    """In which node finds the library ws; without it the tests are left out, and say so."""
+    # Debian's node looks there by itself; another one that comes first in PATH does not.
+    environment = {**os.environ, "NODE_PATH": "/usr/share/nodejs"}
+    found = subprocess.run([node, "-e", "require('ws')"], env=environment, check=False,
+                           stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if found.returncode != 0:
+        print("SKIPPED: node has no library ws (tools/install_packages.sh): " +
+              " ".join(found.stderr.split())[:200], flush=True)
+        sys.exit(SKIPPED)
+    return environment
+
+
 def main():
     """Runs the tests of the calling script on each loop backend, or only on $FINACK_BACKEND."""
     if "FINACK" not in os.environ:
