@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "client/learned_keepalive.h"
@@ -36,6 +37,11 @@ struct UpstreamServer {
         target(std::move(target_)),
         health(rules, quota),
         keep_alive(own_keep_alive) {}
+
+  /// What Host says where the request has none of its own.
+  std::string_view host() const {
+    return name.starts_with("unix:") ? std::string_view("localhost") : std::string_view(name);
+  }
 
   const std::string name;  ///< As records and metrics name it: "127.0.0.1:9001".
   const UpstreamTarget target;

@@ -110,9 +110,12 @@ void ProxiedRequest::on_try_ready() {
   body_.rewind();
   std::string_view body;
   body_sent_ = body_.at_hand(body);
+  // HTTP/1.0 knows no Host, and servers refuse an empty one.
+  const std::string_view host =
+      forwarded_.host.empty() ? passage_.to->cluster->servers()[server_]->host() : forwarded_.host;
   const http::OutgoingRequest out{.method = head.method_name,
                                   .target = target_,
-                                  .host = forwarded_.host,
+                                  .host = host,
                                   .headers = headers_,
                                   .framing = body_.framing(),
                                   .content_length = body_.size(),

@@ -37,11 +37,6 @@ constexpr double kJitter = 0.1;
 constexpr auto kHeaders =
     std::to_array<http::Header>({{.name = "User-Agent", .value = "finack-health-check"}});
 
-std::string host_of(const ActiveCheckSettings& settings, const std::string& address) {
-  if (!settings.host.empty()) return settings.host;
-  return address.starts_with("unix:") ? "localhost" : address;
-}
-
 Nanos scaled(Nanos whole, double by) {
   return Nanos(static_cast<Nanos::rep>(static_cast<double>(whole.count()) * by));
 }
@@ -78,7 +73,7 @@ ServerCheck::ServerCheck(const WorkerParts& parts, std::shared_ptr<Cluster> clus
       emptied_(std::move(emptied)),
       probed_(this->server().name, this->server().target, {}, no_quota_,
               cluster_->pool_rules().idle),
-      host_(host_of(settings(), this->server().name)),
+      host_(settings().host.empty() ? this->server().host() : settings().host),
       next_(*this, *parts_.loop),
       deadline_(*this, *parts_.loop) {
   next_.set(scaled(settings().interval, kJitter * unit_draw(random_())), &ServerCheck::begin);

@@ -63,6 +63,14 @@ TEST_P(ProxyTest, an_absolute_target_becomes_a_path) {
   }
 }
 
+// HTTP/1.0 has no Host, and nginx answers an empty one with 400.
+TEST_P(ProxyTest, a_request_without_a_host_names_the_server) {
+  PROXYING();
+  rig().ask(rig().make("GET", "/x").set_host(""));
+  EXPECT_THAT(rig().request(), StartsWith(fmt::format("GET /x HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n",
+                                                      rig().upstreams[0]->port)));
+}
+
 TEST_P(ProxyTest, a_body_at_hand_goes_with_the_head) {
   PROXYING();
   FakeExchange& exchange = rig().ask(rig().make("POST", "/x").set_body("some bytes"));
