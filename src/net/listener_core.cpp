@@ -90,8 +90,7 @@ void ListenerCore::set_options(const ListenerOptions& options) {
   if (is_unix(socket_.get())) return;
   // What set_tcp_options leaves alone may have been on.
   if (options.tcp_keepalive_s == 0) set_option(socket_.get(), SOL_SOCKET, SO_KEEPALIVE, 0);
-  if (options.tcp_user_timeout_ms == 0)
-    set_option(socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+  if (options.tcp_user_timeout_ms == 0) set_option(socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
   set_tcp_options(socket_.get(), options);
 }
 

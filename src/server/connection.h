@@ -104,8 +104,8 @@ class Connection final : public StreamObserver, public net::Timer {
 
   // For the worker.
   /// An idle or fresh connection begins to close for `cause` (operator.shutdown,
-  /// operator.reload_retired, policy.idle_evicted); a busy one closes after its response. True if it
-  /// was idle.
+  /// operator.reload_retired, policy.idle_evicted); a busy one closes after its response. True if
+  /// it was idle.
   bool retire(record::Cause cause);
   /// Ends it at once (timeout.drain, operator.shutdown_forced, operator.killed).
   /// False if its close was already agreed and nothing was lost.

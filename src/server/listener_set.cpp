@@ -51,6 +51,13 @@ ListenerChange::~ListenerChange() {
     if (one.bound) one.bound->unlink_path();
 }
 
+std::vector<ListenerOptions> ListenerChange::listeners() const {
+  std::vector<ListenerOptions> all;
+  all.reserve(next_.size());
+  for (const Next& one : next_) all.push_back(one.options);
+  return all;
+}
+
 // ---- At the start ----
 
 std::shared_ptr<Admission> ListenerSet::make_admission(const Limits& limits) {
@@ -71,12 +78,11 @@ ListenerOrders ListenerSet::first_orders(std::uint32_t worker) {
   ListenerOrders orders;
   for (Place& place : places_) {
     net::ListenSockets& sockets = place.sockets;
-    orders.added.push_back(
-        {place.number,
-         {.socket = sockets.take(worker),
-          .shared = sockets.shared(),
-          .inherited = sockets.inherited()},
-         place.terms});
+    orders.added.push_back({place.number,
+                            {.socket = sockets.take(worker),
+                             .shared = sockets.shared(),
+                             .inherited = sockets.inherited()},
+                            place.terms});
   }
   return orders;
 }

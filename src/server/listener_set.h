@@ -42,6 +42,8 @@ class ListenerChange {
   ~ListenerChange();
 
   const ListenerCounts& counts() const { return counts_; }
+  /// All that there will be, in their order.
+  std::vector<ListenerOptions> listeners() const;
   /// As bound.
   const std::vector<std::string>& added() const { return added_; }
   const std::vector<std::string>& gone() const { return gone_; }
@@ -51,8 +53,8 @@ class ListenerChange {
   ListenerChange() = default;
   struct Next {
     ListenerOptions options;
-    std::optional<std::uint32_t> number;  ///< It is there already.
-    bool changed = false;                 ///< With other settings.
+    std::optional<std::uint32_t> number;      ///< It is there already.
+    bool changed = false;                     ///< With other settings.
     std::optional<net::ListenSockets> bound;  ///< It is new.
     std::vector<ListenerShare> shares;        ///< Of `bound`, for each worker.
   };

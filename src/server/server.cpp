@@ -53,7 +53,8 @@ Expected<std::unique_ptr<Server>> Server::make(Options options, http::Handler* h
 Expected<void> Server::bind_all() {
   const auto together = listeners_.make_admission(options_.settings.limits);
   for (const std::string& spec : options_.listen) {
-    auto bound = listeners_.bind({.spec = spec, .name = {}, .settings = options_.settings}, together);
+    auto bound =
+        listeners_.bind({.spec = spec, .name = {}, .settings = options_.settings}, together);
     if (!bound) return bound;
   }
   for (const ListenerOptions& listener : options_.listeners) {

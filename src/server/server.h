@@ -64,12 +64,12 @@ class Server {
   /// (resource.descriptors). 0, the default: as many as the system allows. Any thread.
   void limit_sockets(std::uint32_t sockets) { budget_.limit(sockets); }
   void start();
-  /// What it takes that these, and no others, are the listeners. New ones are bound, so that nothing
-  /// can fail any more; nothing that is there has changed. While it runs, from any thread, but one
-  /// change at a time.
+  /// What it takes that these, and no others, are the listeners. New ones are bound, so that
+  /// nothing can fail any more; nothing that is there has changed. While it runs, from any thread,
+  /// but one change at a time.
   std::expected<ListenerChange, ListenerTrouble> check_listeners(std::vector<ListenerOptions> next);
-  /// Puts the last one that was checked in force, and waits up to half a second until all workers go
-  /// by it and what is gone has closed its sockets. No connection of a listener that stays is
+  /// Puts the last one that was checked in force, and waits up to half a second until all workers
+  /// go by it and what is gone has closed its sockets. No connection of a listener that stays is
   /// touched: live ones take other settings with their next request. Of those that are gone
   /// connections close as in a drain (operator.reload_retired; timeout.drain when theirs is over).
   /// No effect once drain() or force() was called.

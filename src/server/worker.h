@@ -126,7 +126,7 @@ class Worker {
   bool kill(const record::ConnectionId& id);
 
  private:
-  class Port;       // one listener and what it reports
+  class Port;        // one listener and what it reports
   class LeaveTimer;  // looks after what leaves
   explicit Worker(const Options& options, std::unique_ptr<net::Loop> loop);
   void accepted(std::uint16_t site, Fd fd, const Address& peer);
@@ -184,7 +184,7 @@ class Worker {
   std::atomic<const http::RouteLabel*> running_route_{nullptr};
   std::unique_ptr<LeaveTimer> leave_timer_;
   Instant last_retired_{};  ///< When a listener last began to leave.
-  Instant own_cut_{};  ///< When the worker's own handler was told to end everything.
+  Instant own_cut_{};       ///< When the worker's own handler was told to end everything.
   std::unique_ptr<WorkerHandler> own_handler_;  ///< Goes before what it stands on.
 };
 

@@ -34,8 +34,7 @@ void Worker::Port::drain(std::shared_ptr<Countdown> progress) {
 
 void Worker::Port::on_accept_aborted(int error) {
   worker_.ledger_.counters().accepts.aborted.add();
-  worker_.refused(site_, {},
-                  {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted},
+  worker_.refused(site_, {}, {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted},
                   {.error = error});
 }
 
@@ -53,8 +52,7 @@ void Worker::Port::on_drained() {
 
 void Worker::add_listener(std::uint32_t listener, ListenerShare share,
                           std::shared_ptr<const ListenerTerms> terms) {
-  ports_.push_back(
-      std::make_unique<Port>(*this, listener, add_site(listener, std::move(terms))));
+  ports_.push_back(std::make_unique<Port>(*this, listener, add_site(listener, std::move(terms))));
   ports_.back()->listen(std::move(share));
 }
 

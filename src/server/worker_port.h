@@ -16,8 +16,7 @@ class Worker::Port final : public net::AcceptObserver {
       : worker_(worker), number_(listener), site_(site) {}
   void listen(ListenerShare share) {
     inherited_ = share.inherited;
-    listener_ =
-        net::Listener::create(*worker_.loop_, std::move(share.socket), share.shared, *this);
+    listener_ = net::Listener::create(*worker_.loop_, std::move(share.socket), share.shared, *this);
   }
   std::uint32_t listener() const { return number_; }
   /// Where its next connections belong.

@@ -164,10 +164,10 @@ TEST_P(ListenerConformance, OtherOptionsHoldForWhatItAcceptsFromThenOn) {
     ASSERT_TRUE(run_until([&] { return seen.fds.size() == clients.size(); }));
     const Fd& accepted = seen.fds.back();
     EXPECT_EQ(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), c.keepalive > 0 ? 1 : 0);
-    if (c.keepalive > 0)
+    if (c.keepalive > 0) {
       EXPECT_EQ(option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE), static_cast<int>(c.keepalive));
-    EXPECT_EQ(option_of(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT),
-              static_cast<int>(c.user_timeout));
+    }
+    EXPECT_EQ(option_of(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT), static_cast<int>(c.user_timeout));
   }
 }
 

@@ -52,8 +52,7 @@ class ReloadTest : public ServerTest {
   std::vector<ListenerOptions> only_first() { return {rig().first_listener()}; }
   SeenConnection* seen(Cause cause) {
     const auto at = std::ranges::find_if(
-        rig().connections,
-        [&](const SeenConnection& one) { return one.ending.cause == cause; });
+        rig().connections, [&](const SeenConnection& one) { return one.ending.cause == cause; });
     return at == rig().connections.end() ? nullptr : &*at;
   }
   static bool refused(std::uint16_t port) {
