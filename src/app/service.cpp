@@ -13,7 +13,6 @@
 #include <random>
 #include <thread>
 
-#include "app/descriptor_share.h"
 #include "app/version.h"
 #include "base/stderr_line.h"
 #include "sinks/process_facts.h"
@@ -270,19 +269,18 @@ void Service::share_out_descriptors() {
   descriptor_limit_ = facts.max_fds;
   const std::uint64_t of_listeners = kFilesOfAPort * options_.workers * listeners_.size();
   other_files_ = facts.open_fds > of_listeners ? facts.open_fds - of_listeners : 0;
-  const std::uint32_t side_share = limit_traffic(listeners_.size());
+  const DescriptorShare share = limit_traffic(listeners_.size());
+  most_connections_ = share.traffic;
   for (server::Server* side : {admin_.get(), probe_.get()})
-    if (side != nullptr) side->limit_sockets(side_share);
+    if (side != nullptr) side->limit_sockets(share.side);
 }
 
-/// Returns what each of the other listeners may take.
-std::uint32_t Service::limit_traffic(std::size_t listeners) {
+DescriptorShare Service::limit_traffic(std::size_t listeners) {
   const std::uint64_t ports = std::uint64_t{options_.workers} * listeners;
   const DescriptorShare share =
       share_descriptors(descriptor_limit_, other_files_ + kFilesOfAPort * ports, ports);
-  most_connections_ = share.traffic;
   server_->limit_sockets(share.traffic);
-  return share.side;
+  return share;
 }
 
 void Service::change_listeners(server::ListenerChange change) {

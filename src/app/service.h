@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/descriptor_share.h"
 #include "app/request_filter.h"
 #include "finack/admin/handler.h"
 #include "finack/admin/health.h"
@@ -81,7 +82,7 @@ class Service {
   std::vector<sinks::CounterSource> counter_sources() const;
   void add_sinks(std::vector<record::Sink*>& sinks);
   void share_out_descriptors();
-  std::uint32_t limit_traffic(std::size_t listeners);
+  DescriptorShare limit_traffic(std::size_t listeners);
   sinks::DroppedLines dropped_lines() const;
   void say(const std::string& text) const;
   void announce() const;

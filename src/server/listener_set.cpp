@@ -138,6 +138,7 @@ std::expected<ListenerChange, ListenerTrouble> ListenerSet::check(
 /// Which of them are there already, and which of those that are there go.
 void ListenerSet::match(std::vector<ListenerOptions> next, ListenerChange& change) const {
   std::vector<const Place*> left;
+  left.reserve(places_.size());
   for (const Place& place : places_) left.push_back(&place);
   for (ListenerOptions& options : next) {
     ListenerChange::Next& one = change.next_.emplace_back();

@@ -110,7 +110,12 @@ void Server::start() {
 std::expected<ListenerChange, ListenerTrouble> Server::check_listeners(
     std::vector<ListenerOptions> next) {
   const std::scoped_lock lock(listeners_mutex_);
-  return listeners_.check(std::move(next));
+  auto change = listeners_.check(std::move(next));
+  if (ending_ && change &&
+      change->counts().kept < change->listeners().size() + change->gone().size())
+    return std::unexpected(
+        ListenerTrouble{0, {.what = "the process is ending: its listeners stay as they are"}});
+  return change;
 }
 
 void Server::change_listeners(ListenerChange change) {
