@@ -13,7 +13,6 @@
 #include <random>
 #include <thread>
 
-#include "app/descriptor_share.h"
 #include "app/version.h"
 #include "base/stderr_line.h"
 #include "sinks/process_facts.h"
@@ -23,6 +22,7 @@ namespace {
 
 constexpr Nanos kLook = std::chrono::milliseconds(20);
 constexpr Nanos kSinkGrace = std::chrono::seconds(5);
+constexpr std::uint64_t kFilesOfAPort = 2;  ///< A worker's socket, and a reserve to shed with.
 constexpr Nanos kEndless = std::chrono::hours(24);
 
 /// Each connection needs a descriptor: the soft limit is made as large as the hard one allows.
@@ -124,6 +124,10 @@ Service::Service(const server::Settings& settings, const ProcessOptions& options
       boot_(std::random_device{}()),
       log_(standard_error()) {
   if (options_.workers == 0) options_.workers = usable_cores();
+  listeners_ = parts_.listeners;
+  if (!listeners_.empty()) return;
+  for (const std::string& address : options_.listen)
+    listeners_.push_back({.spec = address, .name = {}, .settings = settings_});
 }
 
 Service::~Service() {
@@ -263,12 +267,33 @@ Expected<std::unique_ptr<server::Server>> Service::side_server(const std::string
 void Service::share_out_descriptors() {
   const sinks::ProcessFacts facts = sinks::read_process_facts();
   descriptor_limit_ = facts.max_fds;
-  const DescriptorShare share = share_descriptors(facts.max_fds, facts.open_fds,
-                                                  std::uint64_t{options_.workers} * listeners());
+  const std::uint64_t of_listeners = kFilesOfAPort * options_.workers * listeners_.size();
+  other_files_ = facts.open_fds > of_listeners ? facts.open_fds - of_listeners : 0;
+  const DescriptorShare share = limit_traffic(listeners_.size());
   most_connections_ = share.traffic;
-  server_->limit_sockets(share.traffic);
   for (server::Server* side : {admin_.get(), probe_.get()})
     if (side != nullptr) side->limit_sockets(share.side);
+}
+
+DescriptorShare Service::limit_traffic(std::size_t listeners) {
+  const std::uint64_t ports = std::uint64_t{options_.workers} * listeners;
+  const DescriptorShare share =
+      share_descriptors(descriptor_limit_, other_files_ + kFilesOfAPort * ports, ports);
+  server_->limit_sockets(share.traffic);
+  return share;
+}
+
+void Service::change_listeners(server::ListenerChange change) {
+  const std::vector<std::string> added = change.added();
+  const std::vector<std::string> gone = change.gone();
+  {
+    const std::scoped_lock lock(listeners_mutex_);
+    listeners_ = change.listeners();
+    limit_traffic(listeners_.size());
+  }
+  server_->change_listeners(std::move(change));
+  for (const std::string& address : added) say("listening on " + address);
+  for (const std::string& address : gone) say("no longer listening on " + address);
 }
 
 std::vector<sinks::CounterSource> Service::counter_sources() const {
@@ -292,10 +317,9 @@ sinks::DroppedLines Service::dropped_lines() const {
 }
 
 /// To standard error: standard output may belong to record lines.
+void Service::say(const std::string& text) const { write_stderr_line(parts_.name + ": " + text); }
+
 void Service::announce() const {
-  const auto say = [this](const std::string& text) {
-    write_stderr_line(parts_.name + ": " + text);
-  };
   for (const std::string& address : server_->addresses()) say("listening on " + address);
   if (admin_) say("admin on " + admin_->addresses().front());
   if (probe_) say("probes on " + probe_->addresses().front());
@@ -309,10 +333,8 @@ void Service::announce() const {
 void Service::announce_limit() const {
   if (most_connections_ == 0) return;
   std::vector<std::uint32_t> limits;
-  limits.reserve(parts_.listeners.size() + 1);
-  for (const server::ListenerOptions& listener : parts_.listeners)
+  for (const server::ListenerOptions& listener : listeners())
     limits.push_back(listener.settings.limits.connections);
-  if (limits.empty()) limits.push_back(settings_.limits.connections);
   const auto beyond = std::ranges::find_if(
       limits, [this](std::uint32_t limit) { return limit == 0 || limit > most_connections_; });
   if (beyond == limits.end()) return;
@@ -322,24 +344,23 @@ void Service::announce_limit() const {
       parts_.name, most_connections_, descriptor_limit_, count_or_none(*beyond)));
 }
 
-std::size_t Service::listeners() const {
-  return parts_.listeners.empty() ? options_.listen.size() : parts_.listeners.size();
+std::vector<server::ListenerOptions> Service::listeners() const {
+  const std::scoped_lock lock(listeners_mutex_);
+  return listeners_;
 }
 
 /// Of all listeners the process waits for the slowest.
 Nanos Service::drain_delay() const {
-  if (parts_.listeners.empty()) return settings_.timeouts.drain_delay;
   Nanos most{0};
-  for (const server::ListenerOptions& listener : parts_.listeners)
+  for (const server::ListenerOptions& listener : listeners())
     most = std::max(most, listener.settings.timeouts.drain_delay);
   return most;
 }
 
 /// Likewise; 0: without a limit, as soon as one of them has none.
 Nanos Service::drain_limit() const {
-  if (parts_.listeners.empty()) return settings_.timeouts.drain;
   Nanos most{0};
-  for (const server::ListenerOptions& listener : parts_.listeners) {
+  for (const server::ListenerOptions& listener : listeners()) {
     if (listener.settings.timeouts.drain == Nanos{0}) return Nanos{0};
     most = std::max(most, listener.settings.timeouts.drain);
   }

@@ -1,10 +1,13 @@
 #pragma once
 #include <atomic>
+#include <expected>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
+#include "app/descriptor_share.h"
 #include "app/request_filter.h"
 #include "finack/admin/handler.h"
 #include "finack/admin/health.h"
@@ -55,6 +58,14 @@ class Service {
   /// Does not return when handlers still ignore their stop a second after the drain: it exits
   /// with 1.
   int run();
+  /// Other listeners instead of those of `Parts::listeners`, while it runs: see
+  /// server::Server::check_listeners and change_listeners. Any thread.
+  std::expected<server::ListenerChange, server::ListenerTrouble> check_listeners(
+      std::vector<server::ListenerOptions> next) {
+    return server_->check_listeners(std::move(next));
+  }
+  /// Says on standard error what it listens on now and no longer.
+  void change_listeners(server::ListenerChange change);
   /// Where clients connect, and the admin listener's address ("": none); as bound, with real ports.
   std::vector<std::string> addresses() const { return server_->addresses(); }
   std::string admin_address() const { return admin_ ? admin_->addresses().front() : ""; }
@@ -71,10 +82,12 @@ class Service {
   std::vector<sinks::CounterSource> counter_sources() const;
   void add_sinks(std::vector<record::Sink*>& sinks);
   void share_out_descriptors();
+  DescriptorShare limit_traffic(std::size_t listeners);
   sinks::DroppedLines dropped_lines() const;
+  void say(const std::string& text) const;
   void announce() const;
   void announce_limit() const;
-  std::size_t listeners() const;
+  std::vector<server::ListenerOptions> listeners() const;
   Nanos drain_delay() const;
   Nanos drain_limit() const;
   void wait_for_end();
@@ -85,7 +98,10 @@ class Service {
   ProcessOptions options_;
   Parts parts_;
   std::uint32_t boot_;
+  mutable std::mutex listeners_mutex_;
+  std::vector<server::ListenerOptions> listeners_;  ///< As they are now.
   std::uint64_t descriptor_limit_ = 0;
+  std::uint64_t other_files_ = 0;       ///< Open at the start, those of listeners apart.
   std::uint32_t most_connections_ = 0;  ///< What descriptors allow; 0: any number.
   admin::Health health_;
   sinks::Log log_;

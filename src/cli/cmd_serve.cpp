@@ -60,6 +60,16 @@ Expected<std::unique_ptr<server::WorkerHandler>> make_worker(const server::Seat&
   return std::move(*made);
 }
 
+std::expected<ReadyListeners, server::ListenerTrouble> check_listeners(
+    app::Service& service, std::vector<server::ListenerOptions> next) {
+  auto change = service.check_listeners(std::move(next));
+  if (!change) return std::unexpected(std::move(change.error()));
+  const server::ListenerCounts counts = change->counts();
+  return ReadyListeners{counts, [&service, held = std::move(*change)]() mutable {
+                          service.change_listeners(std::move(held));
+                        }};
+}
+
 }  // namespace
 
 int serve(int argc, char** argv) {
@@ -84,7 +94,11 @@ int serve(int argc, char** argv) {
   const std::string admin_host = reading->settings().admin_host;
   const auto listeners = listener_options(reading->settings().gateway.listeners);
   PlanBoard board(std::move(*plan));
-  Reloader reloader(command, std::move(reading), board, mark);
+  app::Service* running = nullptr;
+  Reloader reloader(command, std::move(reading), board, mark,
+                    [&running](std::vector<server::ListenerOptions> next) {
+                      return check_listeners(*running, std::move(next));
+                    });
   const auto reload = [&reloader] {
     ReloadOutcome outcome = reloader.reload();
     say_lines(reload_text(outcome));
@@ -111,7 +125,8 @@ int serve(int argc, char** argv) {
     say(service.error().what);
     return 2;
   }
-  return (*service)->run();
+  running = service->get();
+  return running->run();
 }
 
 }  // namespace finack::cli

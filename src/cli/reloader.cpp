@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "config/differences.h"
-#include "gateway/settings_table.h"
+#include "cli/listener_options.h"
+#include "net/listener.h"
 
 namespace finack::cli {
 namespace {
@@ -18,49 +18,35 @@ using gateway::ListenerSettings;
 /// The rows whose values a reload takes over; all others are the process's own.
 constexpr std::string_view kGatewayRows = "Gateway";
 
-/// Of the listeners as a whole: who came and who went.
-void compare_addresses(const ServeReading& before, const ServeReading& after,
+/// Somebody else's sockets come with the start and stay: a number given later could be any socket
+/// of ours, and clients of one let go would wait in a backlog that nobody takes from.
+void compare_inherited(const ServeReading& before, const ServeReading& after,
                        std::vector<Problem>& out) {
-  const auto has = [](const ServeReading& reading, const std::string& address) {
-    const auto& all = reading.settings().gateway.listeners;
-    return std::ranges::find(all, address, &ListenerSettings::address) != all.end();
+  const auto inherited = [](const ServeReading& reading) {
+    std::vector<std::string> addresses;
+    for (const ListenerSettings& one : reading.settings().gateway.listeners)
+      if (net::ListenSockets::names_inherited(one.address)) addresses.push_back(one.address);
+    return addresses;
   };
+  std::vector<std::string> left = inherited(before);
   const auto& now = after.settings().gateway.listeners;
   for (std::size_t i = 0; i < now.size(); ++i) {
-    if (!has(before, now[i].address))
+    const std::string& address = now[i].address;
+    if (!net::ListenSockets::names_inherited(address)) continue;
+    if (const auto at = std::ranges::find(left, address); at != left.end()) {
+      left.erase(at);
+    } else {
       out.push_back({after.where(fmt::format("listeners[{}]", i)),
-                     fmt::format("the listener {} is new: it needs a restart", now[i].address)});
+                     fmt::format("the listener {} is new, and its socket inherited: it needs a "
+                                 "restart",
+                                 address)});
+    }
   }
-  for (const ListenerSettings& listener : before.settings().gateway.listeners) {
-    if (!has(after, listener.address))
-      out.push_back(
-          {after.where("listeners[0]"),
-           fmt::format("the listener {} is gone: that needs a restart", listener.address)});
-  }
-  if (out.empty() && now.size() != before.settings().gateway.listeners.size())
-    out.push_back({after.where("listeners[0]"), "listeners came or went: that needs a restart"});
-}
-
-void compare_listeners(const ServeReading& before, const ServeReading& after,
-                       std::vector<Problem>& out) {
-  std::vector<Problem> addresses;
-  compare_addresses(before, after, addresses);
-  if (!addresses.empty()) {
-    out.insert(out.end(), addresses.begin(), addresses.end());
-    return;
-  }
-  const std::vector<ListenerSettings>& were = before.settings().gateway.listeners;
-  for (std::size_t i = 0; i < after.settings().gateway.listeners.size(); ++i) {
-    const std::string& address = after.settings().gateway.listeners[i].address;
-    ListenerSettings old = *std::ranges::find(were, address, &ListenerSettings::address);
-    ListenerSettings next = after.settings().gateway.listeners[i];
-    config::Scope old_scope;
-    config::Scope next_scope;
-    describe_listener(old_scope, old);
-    describe_listener(next_scope, next);
-    for (const std::string& path :
-         config::differences(old_scope, next_scope, fmt::format("listeners[{}]", i)))
-      out.push_back({after.where(path), fmt::format("{} has changed: that needs a restart", path)});
+  for (const std::string& address : left) {
+    out.push_back({after.where("listeners[0]"),
+                   fmt::format("the listener {} is gone, and its socket inherited: that needs a "
+                               "restart",
+                               address)});
   }
 }
 
@@ -78,7 +64,7 @@ std::vector<Problem> restart_needed(const ServeReading& before, const ServeReadi
     out.push_back({after.where(option.path),
                    fmt::format("{} has changed: that needs a restart", option.path)});
   }
-  compare_listeners(before, after, out);
+  compare_inherited(before, after, out);
   return out;
 }
 
@@ -105,11 +91,12 @@ config::CommandLine ServeReading::read(const ServeCommand& command) {
 }
 
 Reloader::Reloader(ServeCommand command, std::unique_ptr<ServeReading> in_force, PlanBoard& board,
-                   std::string mark)
+                   std::string mark, CheckListeners check_listeners)
     : command_(std::move(command)),
       in_force_(std::move(in_force)),
       board_(board),
-      mark_(std::move(mark)) {}
+      mark_(std::move(mark)),
+      check_listeners_(std::move(check_listeners)) {}
 
 ReloadOutcome Reloader::reload() {
   const std::scoped_lock lock(mutex_);
@@ -130,6 +117,15 @@ ReloadOutcome Reloader::reload() {
     outcome.problems.push_back({next->settings().process.config, plan.error().what});
     return outcome;
   }
+  // Last, because from then on clients may connect there.
+  auto listeners = check_listeners_(listener_options(next->settings().gateway.listeners));
+  if (!listeners) {
+    const server::ListenerTrouble& trouble = listeners.error();
+    outcome.problems.push_back(
+        {next->where(fmt::format("listeners[{}].address", trouble.index)), trouble.error.what});
+    return outcome;
+  }
+  outcome.listeners = listeners->counts;
   outcome.warnings = next->line().warnings;
   outcome.routes = next->settings().gateway.routes.size();
   for (const auto& cluster : (*plan)->clusters()) {
@@ -137,7 +133,9 @@ ReloadOutcome Reloader::reload() {
     ++(kept ? outcome.kept : outcome.made);
   }
   outcome.gone = before->clusters().size() - outcome.kept;
+  // A new listener's first request goes by the new plan.
   board_.publish(std::move(*plan));
+  listeners->put_in_force();
   in_force_ = std::move(next);
   return outcome;
 }
@@ -146,8 +144,13 @@ std::string reload_text(const ReloadOutcome& outcome) {
   if (!outcome.done()) return "not reloaded, nothing has changed:\n" + to_string(outcome.problems);
   std::string text;
   for (const std::string& warning : outcome.warnings) text += warning + "\n";
-  return text + fmt::format("reloaded: {} routes; clusters: {} kept, {} new, {} gone\n",
-                            outcome.routes, outcome.kept, outcome.made, outcome.gone);
+  const server::ListenerCounts& listeners = outcome.listeners;
+  return text +
+         fmt::format(
+             "reloaded: {} routes; clusters: {} kept, {} new, {} gone; listeners: {} kept, {} "
+             "changed, {} new, {} gone\n",
+             outcome.routes, outcome.kept, outcome.made, outcome.gone, listeners.kept,
+             listeners.changed, listeners.added, listeners.gone);
 }
 
 boost::json::value reload_json(const ReloadOutcome& outcome) {
@@ -156,6 +159,11 @@ boost::json::value reload_json(const ReloadOutcome& outcome) {
     out["routes"] = outcome.routes;
     out["clusters"] =
         boost::json::object{{"kept", outcome.kept}, {"new", outcome.made}, {"gone", outcome.gone}};
+    const server::ListenerCounts& listeners = outcome.listeners;
+    out["listeners"] = boost::json::object{{"kept", listeners.kept},
+                                           {"changed", listeners.changed},
+                                           {"new", listeners.added},
+                                           {"gone", listeners.gone}};
     out["warnings"] = boost::json::array(outcome.warnings.begin(), outcome.warnings.end());
   } else {
     boost::json::array problems;

@@ -1,6 +1,8 @@
 #pragma once
 #include <boost/json/value.hpp>
 #include <cstddef>
+#include <expected>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -9,6 +11,7 @@
 #include "cli/plan_board.h"
 #include "cli/serve_settings.h"
 #include "config/command_line.h"
+#include "server/listener_set.h"
 
 namespace finack::cli {
 
@@ -38,6 +41,15 @@ class ServeReading {
   config::CommandLine line_;
 };
 
+/// Listeners that were checked and bound, and what puts them in force.
+struct ReadyListeners {
+  server::ListenerCounts counts;
+  std::move_only_function<void()> put_in_force;
+};
+/// Asks whoever serves whether these could be the listeners; see server::Server::check_listeners.
+using CheckListeners = std::function<std::expected<ReadyListeners, server::ListenerTrouble>(
+    std::vector<server::ListenerOptions>)>;
+
 /// What came of a reload.
 struct ReloadOutcome {
   std::vector<config::Problem> problems;  ///< Not empty: nothing has changed.
@@ -46,10 +58,12 @@ struct ReloadOutcome {
   std::size_t kept = 0;  ///< Clusters whose settings are the same; they live on.
   std::size_t made = 0;
   std::size_t gone = 0;
+  server::ListenerCounts listeners;
 
   bool done() const { return problems.empty(); }
 };
-/// "reloaded: 3 routes; clusters: 2 kept, 1 new, 0 gone", or why not.
+/// "reloaded: 3 routes; clusters: 2 kept, 1 new, 0 gone; listeners: 1 kept, 0 changed, 0 new, 0
+/// gone", or why not.
 std::string reload_text(const ReloadOutcome& outcome);
 /// The same for programs.
 boost::json::value reload_json(const ReloadOutcome& outcome);
@@ -60,7 +74,7 @@ class Reloader {
  public:
   /// `board` outlives it; `mark` is that of the plan on it.
   Reloader(ServeCommand command, std::unique_ptr<ServeReading> in_force, PlanBoard& board,
-           std::string mark);
+           std::string mark, CheckListeners check_listeners);
 
   ReloadOutcome reload();
 
@@ -70,6 +84,7 @@ class Reloader {
   std::unique_ptr<ServeReading> in_force_;
   PlanBoard& board_;
   std::string mark_;
+  CheckListeners check_listeners_;
 };
 
 /// What a reload from `before` to `after` would need a restart for.

@@ -80,8 +80,9 @@ constexpr TimeoutRow kTimeouts[] = {
          "no limit"),
      &ListenerTimeouts::lifetime, kMonth},
     {key("drain",
-         "starts: the drain · restarts: never · stops: the last connection's end; what is left is "
-         "cut",
+         "starts: the drain, or the reload that removes the listener · restarts: never · stops: "
+         "the "
+         "last connection's end; what is left is cut",
          "no limit", "one request that never ends keeps the process from stopping"),
      &ListenerTimeouts::drain, kDay},
     {key("drain_delay",
@@ -138,8 +139,9 @@ void describe_limits(Scope& scope, ListenerLimits& limits) {
 
 void describe_listener(Scope& scope, ListenerSettings& listener) {
   OptionTable& table = scope.rows();
-  table.text(key("address", "where clients connect; port 0 takes a free one"), listener.address,
-             config::kListenForms, config::check_listen);
+  table.text(key("address",
+                 "where clients connect, and what a reload tells it by; port 0 takes a free one"),
+             listener.address, config::kListenForms, config::check_listen);
   table.text(key("name", "what records and metrics call it", "its address"), listener.name);
   scope.group({.key = "timeouts", .doc = "waits; each covers exactly one"}, listener.timeouts,
               &describe_timeouts);

@@ -6,7 +6,7 @@ namespace finack::gateway {
 
 void describe_gateway(config::Scope& scope, GatewaySettings& settings) {
   scope.items({.key = "listeners",
-               .doc = "where clients connect",
+               .doc = "where clients connect; a reload adds, changes and removes them",
                .noun = "listener",
                .high = 100,
                .shorthand = "address"},

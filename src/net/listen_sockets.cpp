@@ -140,7 +140,7 @@ class ListenBinder {
       if (!fd || *fd < 0) return user_error(fmt::format("{}: expected fd:NUMBER", spec_));
       return adopt(*fd);
     }
-    if (spec_ == "systemd" || spec_.starts_with("systemd:")) return adopt_systemd();
+    if (ListenSockets::names_inherited(spec_)) return adopt_systemd();
     return bind_tcp();
   }
 

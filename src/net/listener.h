@@ -13,7 +13,8 @@
 namespace finack::net {
 
 struct ListenerOptions {
-  int backlog = 4096;  ///< Connections that may wait; the system may allow fewer (somaxconn).
+  /// Connections that may wait; the system may allow fewer (somaxconn). 0 in set_options: as it is.
+  int backlog = 4096;
   // TCP options are set on the listener; what it accepts inherits them.
   bool tcp_no_delay = true;
   std::uint32_t tcp_keepalive_s = 0;      ///< 0: off. Idle time; interval = a third, 3 probes.
@@ -41,6 +42,10 @@ class ListenSockets {
   bool shared() const { return shared_; }
   /// Somebody else's socket (systemd, a parent): to be drained as not the last one.
   bool inherited() const { return inherited_; }
+  /// Whether `spec` names such a socket.
+  static bool names_inherited(std::string_view spec) {
+    return spec.starts_with("fd:") || spec == "systemd" || spec.starts_with("systemd:");
+  }
   /// Removes a Unix socket's path, if it is ours; after the last drain, and not when a successor
   /// has taken the socket over.
   void unlink_path();
@@ -86,6 +91,9 @@ class Listener {
   /// socket filter drops new SYNs and accept goes on until the queue stayed empty for `quiet`. A
   /// shared socket that is not the `last` on its backlog is just let go: others accept what waits.
   virtual void drain(Nanos quiet, bool last) = 0;
+  /// Other options of the socket: its backlog now, those of TCP for what it accepts from now on. No
+  /// effect once it drains.
+  virtual void set_options(const ListenerOptions& options) = 0;
 };
 
 }  // namespace finack::net

@@ -9,17 +9,22 @@
 
 #include "net/address.h"
 #include "net/syscall.h"
+#include "net/tcp_options.h"
 
 namespace finack::net {
 
 namespace {
 
-/// Refuses new connections and keeps those under way: TCP segments with SYN are dropped.
-void refuse_new_connections(int fd) {
+bool is_unix(int fd) {
   int domain = 0;
   socklen_t size = sizeof domain;
   ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-  if (domain == AF_UNIX) {
+  return domain == AF_UNIX;
+}
+
+/// Refuses new connections and keeps those under way: TCP segments with SYN are dropped.
+void refuse_new_connections(int fd) {
+  if (is_unix(fd)) {
     ::shutdown(fd, SHUT_RD);  // connect is refused from now on; the backlog can still be taken
     return;
   }
@@ -77,6 +82,16 @@ void ListenerCore::drain(Nanos quiet, bool last) {
   quiet_ = quiet;
   refuse_new_connections(socket_.get());
   loop_.timers().arm(*this, loop_.now());
+}
+
+void ListenerCore::set_options(const ListenerOptions& options) {
+  if (!socket_ || state_ >= State::draining) return;
+  if (options.backlog > 0) ::listen(socket_.get(), options.backlog);
+  if (is_unix(socket_.get())) return;
+  // What set_tcp_options leaves alone may have been on.
+  if (options.tcp_keepalive_s == 0) set_option(socket_.get(), SOL_SOCKET, SO_KEEPALIVE, 0);
+  if (options.tcp_user_timeout_ms == 0) set_option(socket_.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+  set_tcp_options(socket_.get(), options);
 }
 
 void ListenerCore::on_timer() {

@@ -15,6 +15,7 @@ class ListenerCore : public Listener, protected Timer {
   ListenerCore(Loop& loop, Fd socket, bool shared, AcceptObserver& observer);
   ~ListenerCore() override;
   void drain(Nanos quiet, bool last) override;
+  void set_options(const ListenerOptions& options) override;
 
  protected:
   enum class State : std::uint8_t { accepting, backing_off, draining, letting_go, closed };

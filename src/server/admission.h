@@ -12,13 +12,14 @@ namespace finack::server {
 /// admitted connections and those of evicted ones that still close.
 class SocketBudget {
  public:
-  /// Before anybody is admitted; 0: no limit.
-  void limit(std::uint32_t sockets) { limit_ = sockets; }
+  /// 0: no limit. Takes effect for whoever comes next.
+  void limit(std::uint32_t sockets) { limit_.store(sockets, std::memory_order_relaxed); }
 
   /// False: there is none left, and none was taken.
   bool take() {
     const std::uint32_t before = held_.fetch_add(1, std::memory_order_relaxed);
-    if (limit_ == 0 || before < limit_) return true;
+    const std::uint32_t limit = limit_.load(std::memory_order_relaxed);
+    if (limit == 0 || before < limit) return true;
     give_back();
     return false;
   }
@@ -33,14 +34,14 @@ class SocketBudget {
   bool evicted_closing() const { return evicted_.load(std::memory_order_relaxed) > 0; }
 
  private:
-  std::uint32_t limit_ = 0;
+  std::atomic<std::uint32_t> limit_{0};
   std::atomic<std::uint32_t> held_{0};
   std::atomic<std::uint32_t> evicted_{0};
 };
 
 /// Connection limits that hold whichever worker accepts: of one listener, or of several that share
 /// them. Two atomics a connection; the per-address table is locked, and only used when that limit
-/// is set.
+/// is set: who came before it was set does not count there.
 class Admission {
  public:
   enum class Answer : std::uint8_t { admitted, full, address_full, no_descriptor };
@@ -49,25 +50,29 @@ class Admission {
   Admission(SocketBudget& sockets, std::uint32_t connections, std::uint32_t per_address)
       : sockets_(sockets), connections_(connections), per_address_(per_address) {}
 
-  Answer admit(const Address& peer);
-  void leave(const Address& peer);
+  /// Other limits for whoever comes next; those who are here stay, and count.
+  void set_limits(std::uint32_t connections, std::uint32_t per_address);
+
+  /// `by_address`, where given: whether it was counted by its address, which leave() and evict()
+  /// must know.
+  Answer admit(const Address& peer, bool* by_address = nullptr);
+  void leave(const Address& peer, bool by_address = true);
   /// Evicted: the place is free, the socket is not before evicted_closed().
-  void evict(const Address& peer);
+  void evict(const Address& peer, bool by_address = true);
   /// Whether an evicted one still holds its socket.
   bool evicted_closing() const { return sockets_.evicted_closing(); }
   void evicted_closed() { sockets_.evicted_closed(); }
   std::uint32_t live() const { return live_.load(std::memory_order_relaxed); }
 
  private:
-  bool counts_by_address(const Address& peer) const;
-  void leave_place(const Address& peer);
+  void leave_place(const Address& peer, bool by_address);
 
   struct HostHash {
     std::size_t operator()(const Address& host) const;
   };
   SocketBudget& sockets_;
-  std::uint32_t connections_;
-  std::uint32_t per_address_;
+  std::atomic<std::uint32_t> connections_;
+  std::atomic<std::uint32_t> per_address_;
   std::atomic<std::uint32_t> live_{0};
   std::mutex mutex_;
   std::unordered_map<Address, std::uint32_t, HostHash> by_host_;

@@ -19,18 +19,19 @@ constexpr std::uint64_t kBytesPerTurn = 1024 * 1024;
 
 }  // namespace
 
-Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint8_t listener,
-                       std::uint64_t sequence)
-    : sequence_(sequence),
+Connection::Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t site,
+                       bool by_address, std::uint64_t sequence)
+    : sequence_(sequence & ((std::uint64_t{1} << 48) - 1)),
+      site_(site),
       opened_(worker.loop().now()),
       phase_since_(opened_),
       stream_(worker.loop(), std::move(fd)),
       peer_(peer),
-      listener_(listener) {}
+      by_address_(by_address) {}
 
 Worker& Connection::worker() const { return *static_cast<Worker*>(stream_.loop().owner()); }
 
-Site& Connection::site() const { return worker().site(listener_); }
+Site& Connection::site() const { return worker().site(site_); }
 
 const Settings& Connection::settings() const { return site().settings(); }
 

@@ -44,7 +44,8 @@ bool overridable(record::Cause cause);
 /// Closing). The phase is explicit; enter() is the one way to change it.
 class Connection final : public StreamObserver, public net::Timer {
  public:
-  Connection(Worker& worker, Fd fd, const Address& peer, std::uint8_t listener,
+  /// `site`: of the worker's. `by_address`: it was counted so when it was admitted.
+  Connection(Worker& worker, Fd fd, const Address& peer, std::uint16_t site, bool by_address,
              std::uint64_t sequence);
   ~Connection() = default;
 
@@ -94,14 +95,17 @@ class Connection final : public StreamObserver, public net::Timer {
     return judge_end(kind, stream_.unacknowledged());
   }
   record::ConnectionId id() const;
-  /// Its listener's.
+  /// Where it was accepted, or where it moved since.
   Site& site() const;
+  /// From its next request on it goes by other terms of its listener.
+  void move_to(std::uint16_t site) { site_ = site; }
   const Address& peer() const { return peer_; }
   Address local() const;
 
   // For the worker.
   /// An idle or fresh connection begins to close for `cause` (operator.shutdown,
-  /// policy.idle_evicted); a busy one closes after its response. True if it was idle.
+  /// operator.reload_retired, policy.idle_evicted); a busy one closes after its response. True if
+  /// it was idle.
   bool retire(record::Cause cause);
   /// Ends it at once (timeout.drain, operator.shutdown_forced, operator.killed).
   /// False if its close was already agreed and nothing was lost.
@@ -110,6 +114,7 @@ class Connection final : public StreamObserver, public net::Timer {
   /// Its place among the allowed connections went to another one.
   void give_up_place() { has_place_ = false; }
   bool has_place() const { return has_place_; }
+  bool counted_by_address() const { return by_address_; }
   bool over() const { return over_; }
   record::LiveConnection describe() const;
   Instant phase_since() const { return phase_since_; }
@@ -157,7 +162,8 @@ class Connection final : public StreamObserver, public net::Timer {
 
   Http1Exchange* active_ = nullptr;
   Closing* closing_ = nullptr;
-  std::uint64_t sequence_;
+  std::uint64_t sequence_ : 48;  ///< Enough for a million connections a second over 8 years.
+  std::uint64_t site_ : 16;
   Instant opened_;
   Instant phase_since_;
   std::uint64_t bytes_in_ = 0;
@@ -166,7 +172,6 @@ class Connection final : public StreamObserver, public net::Timer {
   Address peer_;
   std::uint32_t requests_ = 0;
   std::uint32_t last_response_bytes_ = 0;
-  std::uint8_t listener_;
   record::ConnectionEntry entry_;
   record::Phase phase_ = record::Phase::accept;
   bool peer_fin_ : 1 = false;
@@ -176,6 +181,7 @@ class Connection final : public StreamObserver, public net::Timer {
   bool over_ : 1 = false;  ///< Recorded; only on_closed is to come.
   bool http10_ : 1 = false;
   bool has_place_ : 1 = true;
+  bool by_address_ : 1;
   record::FlightRecorder recorder_;
 };
 static_assert(sizeof(Connection) <= 248, "it stands in memory for every idle client");

@@ -44,6 +44,7 @@ bool overridable(Cause cause) {
     case Cause::timeout_idle:
     case Cause::timeout_lifetime:
     case Cause::operator_shutdown:
+    case Cause::operator_reload_retired:
     case Cause::policy_request_limit:
     case Cause::policy_idle_evicted:
     case Cause::policy_half_close_cancelled:

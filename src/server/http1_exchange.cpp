@@ -28,6 +28,8 @@ Http1Exchange::~Http1Exchange() = default;
 void Http1Exchange::begin(Connection& connection) {
   connection_ = &connection;
   site_ = &connection.site();
+  if (site_->replaced()) [[unlikely]]
+    site_ = &worker_.move_on(connection);
   settings_ = &site_->settings();
   if (close_.has_evidence) close_evidence_ = {};
   close_ = {};

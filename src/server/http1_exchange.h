@@ -101,6 +101,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   bool fin_was_handling() const { return fin_handling_; }
   const CloseWish& close() const { return close_; }
   bool close_started() const { return close_.wanted && responding(); }
+  /// That of its connection, also when that is gone.
+  const Site& site() const { return *site_; }
   const record::Evidence& close_evidence() const { return close_evidence_; }
   SendWatch& sending() { return sending_; }
   /// When the kernel took the first byte of the oldest response that is not wholly taken.

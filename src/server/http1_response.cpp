@@ -49,8 +49,8 @@ void Http1Exchange::decide_close(const ResponseHead& head, bool whole) {
   const BodyState body = body_state();
   if (whole && body != BodyState::whole) {
     note_early_reply();
-  } else if (worker_.draining()) {
-    override_close({EndedBy::local, How::fin, connection_->phase(), Cause::operator_shutdown});
+  } else if (site_->retiring()) {
+    override_close({EndedBy::local, How::fin, connection_->phase(), site_->cause()});
   } else if (most != 0 && number_ >= most) {
     local(Cause::policy_request_limit);
   } else if (connection_->past_lifetime()) {

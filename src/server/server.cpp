@@ -4,30 +4,24 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <span>
 
-#include "http/encoder.h"
+#include "server/countdown.h"
 
 namespace finack::server {
 namespace {
 
-constexpr std::size_t kMostListeners = 255;
+/// What may hold up who changes listeners: a worker that a handler blocks.
+constexpr Nanos kChangePatience = std::chrono::milliseconds(500);
 
-net::ListenerOptions socket_options(const Settings& settings) {
-  net::ListenerOptions options;
-  options.backlog = settings.backlog;
-  options.tcp_keepalive_s = static_cast<std::uint32_t>(
-      std::chrono::ceil<std::chrono::seconds>(settings.tcp_keepalive).count());
-  options.tcp_user_timeout_ms =
-      static_cast<std::uint32_t>(std::chrono::ceil<Millis>(settings.tcp_user_timeout).count());
+Server::Options with_workers(Server::Options options) {
+  options.workers = std::max(options.workers, 1U);
   return options;
 }
 
 }  // namespace
 
-Server::Server(Options options) : options_(std::move(options)) {
-  options_.workers = std::max(options_.workers, 1U);
-}
+Server::Server(Options options)
+    : options_(with_workers(std::move(options))), listeners_(budget_, options_.workers) {}
 
 Server::~Server() {
   if (threads_.empty()) return;
@@ -57,39 +51,16 @@ Expected<std::unique_ptr<Server>> Server::make(Options options, http::Handler* h
 }
 
 Expected<void> Server::bind_all() {
-  const std::size_t count = options_.listen.size() + options_.listeners.size();
-  if (count > kMostListeners)
-    return std::unexpected(Error{.what = "listen: at most 255 addresses", .side = Side::user});
-  places_.reserve(count);
-  const auto limits_of = [this](const Settings& settings) -> Admission& {
-    return admissions_.emplace_back(budget_, settings.limits.connections,
-                                    settings.limits.connections_per_address);
-  };
-  if (!options_.listen.empty()) {
-    Admission& together = limits_of(options_.settings);
-    for (const std::string& spec : options_.listen)
-      if (auto bound = bind(spec, {}, options_.settings, together); !bound) return bound;
-  }
-  for (const ListenerOptions& listener : options_.listeners) {
+  const auto together = listeners_.make_admission(options_.settings.limits);
+  for (const std::string& spec : options_.listen) {
     auto bound =
-        bind(listener.spec, listener.name, listener.settings, limits_of(listener.settings));
+        listeners_.bind({.spec = spec, .name = {}, .settings = options_.settings}, together);
     if (!bound) return bound;
   }
-  return {};
-}
-
-Expected<void> Server::bind(const std::string& spec, std::string_view name,
-                            const Settings& settings, Admission& admission) {
-  const http::Header header{"Server", settings.server_header};
-  if (!http::valid(std::span(&header, 1))) {
-    return std::unexpected(Error{
-        .what = "server-header: the value has characters that no header may have; use visible "
-                "ASCII and spaces",
-        .side = Side::user});
+  for (const ListenerOptions& listener : options_.listeners) {
+    auto bound = listeners_.bind(listener, listeners_.make_admission(listener.settings.limits));
+    if (!bound) return bound;
   }
-  auto bound = net::ListenSockets::bind(spec, options_.workers, socket_options(settings));
-  if (!bound) return std::unexpected(std::move(bound.error()));
-  places_.push_back({std::move(*bound), &settings, &admission, name});
   return {};
 }
 
@@ -116,11 +87,8 @@ Expected<void> Server::add_worker(std::uint32_t number, http::Handler* handler,
   worker.loop.backend = o.backend;
   auto made = Worker::create(worker);
   if (!made) return std::unexpected(std::move(made.error()));
-  for (Place& place : places_) {
-    (*made)->add_listener(
-        place.sockets, number,
-        {.settings = *place.settings, .admission = *place.admission, .name = place.name});
-  }
+  for (ListenerOrders::Added& one : listeners_.first_orders(number).added)
+    (*made)->add_listener(one.listener, std::move(one.share), std::move(one.terms));
   workers_.push_back(std::move(*made));
   return {};
 }
@@ -139,11 +107,39 @@ void Server::start() {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
+std::expected<ListenerChange, ListenerTrouble> Server::check_listeners(
+    std::vector<ListenerOptions> next) {
+  const std::scoped_lock lock(listeners_mutex_);
+  auto change = listeners_.check(std::move(next));
+  if (ending_ && change &&
+      change->counts().kept < change->listeners().size() + change->gone().size())
+    return std::unexpected(
+        ListenerTrouble{0, {.what = "the process is ending: its listeners stay as they are"}});
+  return change;
+}
+
+void Server::change_listeners(ListenerChange change) {
+  const std::size_t sockets_gone = change.gone().size();
+  const auto progress = std::make_shared<Countdown>(workers_.size() * (1 + sockets_gone));
+  {
+    const std::scoped_lock lock(listeners_mutex_);
+    if (ending_) return;
+    std::vector<ListenerOrders> orders = listeners_.commit(std::move(change));
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+      workers_[i]->reload(std::move(orders[i]), progress);
+  }
+  progress->wait(kChangePatience);
+}
+
 void Server::drain() {
+  const std::scoped_lock lock(listeners_mutex_);
+  ending_ = true;
   for (const auto& worker : workers_) worker->drain();
 }
 
 void Server::force() {
+  const std::scoped_lock lock(listeners_mutex_);
+  ending_ = true;
   for (const auto& worker : workers_) worker->force();
 }
 
@@ -157,7 +153,10 @@ std::uint64_t Server::join() {
     if (thread.joinable()) thread.join();
   threads_.clear();
   if (watchdog_) watchdog_->stop();
-  for (Place& place : places_) place.sockets.unlink_path();
+  {
+    const std::scoped_lock lock(listeners_mutex_);
+    listeners_.unlink_paths();
+  }
   std::uint64_t cut = 0;
   for (const auto& worker : workers_) cut += worker->cut_connections();
   return cut;
@@ -191,10 +190,8 @@ std::vector<const record::Counters*> Server::health_counters() const {
 }
 
 std::vector<std::string> Server::addresses() const {
-  std::vector<std::string> names;
-  names.reserve(places_.size());
-  for (const Place& place : places_) names.push_back(place.sockets.name());
-  return names;
+  const std::scoped_lock lock(listeners_mutex_);
+  return listeners_.names();
 }
 
 }  // namespace finack::server

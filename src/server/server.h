@@ -1,7 +1,8 @@
 #pragma once
-#include <deque>
+#include <expected>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -9,22 +10,15 @@
 #include "finack/record/drainer.h"
 #include "finack/server/settings.h"
 #include "server/admission.h"
+#include "server/listener_set.h"
 #include "server/watchdog.h"
 #include "server/worker.h"
 #include "server/worker_handler.h"
 
 namespace finack::server {
 
-/// One address where a server listens, and how it treats who connects there.
-struct ListenerOptions {
-  std::string spec;  ///< As net::ListenSockets takes it.
-  std::string name;  ///< In records; "": the address as bound.
-  Settings settings;
-};
-
 /// A set of workers that serve the same listeners with one handler, or with one each. start() makes
-/// their threads;
-/// drain() and force() may be called from any thread; join() waits for the end.
+/// their threads; drain() and force() may be called from any thread; join() waits for the end.
 class Server {
  public:
   struct Options {
@@ -66,10 +60,20 @@ class Server {
   /// Why automatic chose what it chose; "" where nothing had to be explained.
   const std::string& backend_reason() const { return backend_reason_; }
 
-  /// Before start(): how many sockets of clients there may be at a time; what is beyond is shed
-  /// (resource.descriptors). 0, the default: as many as the system allows.
+  /// How many sockets of clients there may be at a time; what is beyond is shed
+  /// (resource.descriptors). 0, the default: as many as the system allows. Any thread.
   void limit_sockets(std::uint32_t sockets) { budget_.limit(sockets); }
   void start();
+  /// What it takes that these, and no others, are the listeners. New ones are bound, so that
+  /// nothing can fail any more; nothing that is there has changed. While it runs, from any thread,
+  /// but one change at a time.
+  std::expected<ListenerChange, ListenerTrouble> check_listeners(std::vector<ListenerOptions> next);
+  /// Puts the last one that was checked in force, and waits up to half a second until all workers
+  /// go by it and what is gone has closed its sockets. No connection of a listener that stays is
+  /// touched: live ones take other settings with their next request. Of those that are gone
+  /// connections close as in a drain (operator.reload_retired; timeout.drain when theirs is over).
+  /// No effect once drain() or force() was called.
+  void change_listeners(ListenerChange change);
   /// Stops accepting without resetting a backlog, retires idle connections, lets requests finish.
   void drain();
   /// Cuts what is left.
@@ -82,27 +86,18 @@ class Server {
   std::size_t stuck_handlers() const;
 
  private:
-  /// One listener: its sockets, and what they are served by.
-  struct Place {
-    net::ListenSockets sockets;
-    const Settings* settings;
-    Admission* admission;
-    std::string_view name;
-  };
-
   explicit Server(Options options);
   static Expected<std::unique_ptr<Server>> make(Options options, http::Handler* handler,
                                                 const MakeHandler* make_handler);
   Expected<void> bind_all();
-  Expected<void> bind(const std::string& spec, std::string_view name, const Settings& settings,
-                      Admission& admission);
   Expected<void> add_worker(std::uint32_t number, http::Handler* handler,
                             const MakeHandler* make_handler);
 
   Options options_;
   SocketBudget budget_;
-  std::deque<Admission> admissions_;
-  std::vector<Place> places_;
+  mutable std::mutex listeners_mutex_;  ///< For what follows.
+  ListenerSet listeners_;
+  bool ending_ = false;
   std::vector<std::unique_ptr<record::Ring>> rings_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -1,9 +1,8 @@
 #include "server/worker.h"
 
-#include <algorithm>
-
 #include "http/encoder.h"
 #include "net/address.h"
+#include "server/worker_port.h"
 
 namespace finack::server {
 
@@ -14,74 +13,11 @@ using record::Phase;
 
 namespace {
 
-constexpr Nanos kDrainTick = std::chrono::milliseconds(50);
-constexpr Nanos kBacklogQuiet = std::chrono::milliseconds(10);
-constexpr Nanos kFreshGrace = std::chrono::seconds(1);
 constexpr std::size_t kSpareExchanges = 1024;
 constexpr std::size_t kWarmExchanges = 64;    ///< Spare ones that keep their buffer.
 constexpr std::size_t kEvictionLooks = 1024;  ///< Connections looked at for an idle one.
-constexpr Nanos kOrphanGrace = std::chrono::seconds(1);
 
 }  // namespace
-
-/// One listener of a worker, and where its reports go.
-class Worker::Port final : public net::AcceptObserver {
- public:
-  Port(Worker& worker, std::uint8_t index) : worker_(worker), index_(index) {}
-  void listen(net::ListenSockets& sockets, std::uint32_t share) {
-    last_ = !sockets.inherited();
-    listener_ = net::Listener::create(*worker_.loop_, sockets.take(share), sockets.shared(), *this);
-  }
-  void drain() {
-    if (listener_) listener_->drain(kBacklogQuiet, last_);
-  }
-
-  void on_accept(Fd fd, const Address& peer) override {
-    worker_.accepted(index_, std::move(fd), peer);
-  }
-  void on_accept_aborted(int error) override {
-    worker_.ledger_.counters().accepts.aborted.add();
-    worker_.refused(index_, {},
-                    {EndedBy::peer, How::rst, Phase::accept, Cause::client_accept_aborted},
-                    {.error = error});
-  }
-  void on_accept_shed(int error, const Address& peer) override {
-    worker_.ledger_.counters().accepts.shed.add();
-    worker_.evict_one(nullptr);  // room for the next one
-    worker_.refused(index_, peer, judge_shed(error), {.error = error});
-  }
-  void on_drained() override {
-    listener_.reset();
-    worker_.port_drained();
-  }
-
- private:
-  Worker& worker_;
-  std::uint8_t index_;
-  bool last_ = true;
-  std::unique_ptr<net::Listener> listener_;
-};
-
-/// Looks after a drain: late idle connections, the deadline, the end.
-class Worker::DrainTimer final : public net::Timer {
- public:
-  explicit DrainTimer(Worker& worker) : worker_(worker), since_(worker.loop_->now()) { again(); }
-
- private:
-  void again() { worker_.loop_->timers().arm(*this, worker_.loop_->now() + kDrainTick); }
-  void on_timer() override {
-    if (worker_.forced_) {
-      worker_.cut_all(Cause::operator_shutdown_forced);
-    } else {
-      worker_.cut_late(since_);
-      worker_.retire_idle();
-    }
-    worker_.stop_when_empty();
-    again();
-  }
-  Worker& worker_;
-  Instant since_;
-};
 
 Expected<std::unique_ptr<Worker>> Worker::create(const Options& options) {
   auto loop = net::Loop::create(options.loop);
@@ -109,8 +45,6 @@ Worker::Worker(const Options& options, std::unique_ptr<net::Loop> loop)
   });
 }
 
-Worker::~Worker() = default;
-
 Expected<void> Worker::make_own_handler(const Options& options) {
   record::Ledger::Options health = options.ledger;
   health.purpose = record::Purpose::health;
@@ -133,14 +67,6 @@ Expected<void> Worker::make_own_handler(const Options& options) {
   return {};
 }
 
-void Worker::add_listener(net::ListenSockets& sockets, std::uint32_t share, const Terms& terms) {
-  const auto index = static_cast<std::uint8_t>(ports_.size());
-  sites_.push_back(std::make_unique<Site>(sockets, terms.name, terms.settings, terms.admission));
-  ports_.push_back(std::make_unique<Port>(*this, index));
-  ports_.back()->listen(sockets, share);
-  ++ports_open_;
-}
-
 void Worker::run() {
   loop_->run();
   ledger_.publish();
@@ -149,17 +75,20 @@ void Worker::run() {
 
 // ---- Connections come and go ----
 
-void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
+void Worker::accepted(std::uint16_t index, Fd fd, const Address& peer) {
   const auto turn_away = [&](Cause cause, const record::Evidence& evidence) {
     ledger_.counters().accepts.shed.add();
     net::discard_received(fd.get());  // unread bytes would turn our FIN into a RST
-    refused(listener, peer, {EndedBy::local, How::fin, Phase::accept, cause}, evidence);
+    refused(index, peer, {EndedBy::local, How::fin, Phase::accept, cause}, evidence);
   };
-  Admission& admission = sites_[listener]->admission();
-  const Limits& limits = sites_[listener]->settings().limits;
-  Admission::Answer answer = admission.admit(peer);
+  Site& site = *sites_[index];
+  Admission& admission = site.admission();
+  const Limits& limits = site.settings().limits;
+  bool by_address = false;
+  Admission::Answer answer = admission.admit(peer, &by_address);
   // The evicted connection gives up its place now, though its close takes a while.
-  if (answer == Admission::Answer::full && evict_one(&admission)) answer = admission.admit(peer);
+  if (answer == Admission::Answer::full && evict_one(&admission))
+    answer = admission.admit(peer, &by_address);
   switch (answer) {
     case Admission::Answer::admitted:
       break;
@@ -176,21 +105,22 @@ void Worker::accepted(std::uint8_t listener, Fd fd, const Address& peer) {
                        {.setting = "max-connections", .setting_value = limits.connections});
   }
   ledger_.counters().accepts.accepted.add();
+  site.join();
   Connection* connection =
-      connections_.make(*this, std::move(fd), peer, listener, ids_.next().sequence);
+      connections_.make(*this, std::move(fd), peer, index, by_address, ids_.next().sequence);
   if (on_open_ != nullptr) (*on_open_)(connection->id(), peer);
   connection->open();
 }
 
 /// A connection that is over before it began still opens and closes the books.
-void Worker::refused(std::uint8_t listener, const Address& peer, const Verdict& verdict,
+void Worker::refused(std::uint16_t index, const Address& peer, const Verdict& verdict,
                      const record::Evidence& evidence) {
   record::ConnectionEntry entry = ledger_.open_connection();
   record::ConnectionRecord record;
   record.id = ids_.next();
   record.purpose = purpose_;
-  record.listener = sites_[listener]->name();
-  record.local = sites_[listener]->local();
+  record.listener = sites_[index]->name();
+  record.local = sites_[index]->local();
   record.peer = peer;
   record.opened = record.ended = wall(loop_->now());
   apply(verdict, record.ending);
@@ -209,7 +139,7 @@ bool Worker::evict_one(const Admission* of) {
   });
   if (oldest == nullptr) return false;
   if (!oldest->retire(Cause::policy_idle_evicted)) return false;
-  oldest->site().admission().evict(oldest->peer());
+  oldest->site().admission().evict(oldest->peer(), oldest->counted_by_address());
   oldest->give_up_place();
   return true;
 }
@@ -220,12 +150,14 @@ void Worker::park(const Connection* connection, Outbox&& outbox) {
 
 void Worker::gone(Connection* connection) {
   if (!parked_.empty()) parked_.erase(connection);
-  Admission& admission = connection->site().admission();
+  Site& site = connection->site();
   if (connection->has_place()) {
-    admission.leave(connection->peer());
+    site.admission().leave(connection->peer(), connection->counted_by_address());
   } else {
-    admission.evicted_closed();
+    site.admission().evicted_closed();
   }
+  site.leave();
+  if (site.over()) drop_sites_soon();
   connections_.destroy(connection);
 }
 
@@ -279,7 +211,8 @@ void Worker::renew_date() {
   const auto second = std::chrono::floor<std::chrono::seconds>(since_epoch);
   http::format_date(second.count(), date_);
   date_until_ = now + (second + std::chrono::seconds(1) - since_epoch);
-  for (const auto& site : sites_) site->set_date({date_, 29});
+  for (const auto& site : sites_)
+    if (site) site->set_date({date_, 29});
 }
 
 void Worker::note_blocked(const http::RouteLabel& route, Instant since) {
@@ -290,102 +223,6 @@ void Worker::note_blocked(const http::RouteLabel& route, Instant since) {
   finding.at = wall(loop_->now());
   finding.duration = loop_->precise_now() - since;
   ledger_.find(finding);
-}
-
-// ---- The end of serving ----
-
-void Worker::drain() {
-  loop_->post([this] { begin_drain(); });
-}
-
-void Worker::force() {
-  loop_->post([this] {
-    begin_drain();
-    forced_ = true;
-    cut_all(Cause::operator_shutdown_forced);
-    stop_when_empty();
-  });
-}
-
-void Worker::begin_drain() {
-  if (draining_) return;
-  draining_ = true;
-  for (const auto& port : ports_) port->drain();
-  drain_timer_ = std::make_unique<DrainTimer>(*this);
-  retire_idle();
-  if (own_handler_) own_handler_->close(Cause::operator_shutdown);
-}
-
-/// Idle connections close at once; a fresh one gets a moment, because its request may be on the
-/// way.
-void Worker::retire_idle() {
-  const Instant now = loop_->now();
-  connections_.for_each([&](Connection& connection) {
-    if (connection.phase() == Phase::fresh && now < connection.phase_since() + kFreshGrace) return;
-    connection.retire(Cause::operator_shutdown);
-  });
-}
-
-void Worker::cut_all(Cause cause) {
-  connections_.for_each([&](Connection& connection) { count_cut(connection, cause); });
-  cut_own(cause);
-}
-
-/// Behind the clients, so that what ends for them ends for their cause.
-void Worker::cut_own(Cause cause) {
-  if (!own_handler_) return;
-  if (own_cut_ == Instant{}) own_cut_ = loop_->now();
-  own_handler_->cut(cause);
-}
-
-void Worker::count_cut(Connection& connection, Cause cause) {
-  if (connection.cut(cause)) cut_.fetch_add(1, std::memory_order_relaxed);
-}
-
-void Worker::cut_late(Instant since) {
-  const Instant now = loop_->now();
-  const auto late = [&](Nanos limit) { return limit != Nanos{0} && now >= since + limit; };
-  bool any = false;
-  connections_.for_each([&](Connection& connection) {
-    if (!late(connection.site().settings().timeouts.drain)) return;
-    any = true;
-    count_cut(connection, Cause::timeout_drain);
-  });
-  if (any) ledger_.counters().timer_fired(record::TimerKind::drain);
-  if (late(longest_drain())) cut_own(Cause::timeout_drain);
-}
-
-/// 0: there is none.
-Nanos Worker::longest_drain() const {
-  Nanos longest{0};
-  for (const auto& site : sites_) {
-    const Nanos drain = site->settings().timeouts.drain;
-    if (drain == Nanos{0}) return drain;
-    longest = std::max(longest, drain);
-  }
-  return longest;
-}
-
-void Worker::port_drained() {
-  --ports_open_;
-  stop_when_empty();
-}
-
-void Worker::stop_when_empty() {
-  if (!draining_ || connections_.live() > 0) return;
-  if (ports_open_ > 0 && !forced_) return;
-  const bool own_open = own_handler_ && !own_handler_->empty();
-  const bool own_late = own_cut_ != Instant{} && loop_->now() >= own_cut_ + kOrphanGrace;
-  if (own_open && !own_late) return;
-  if (leased_ > 0 && orphans_until_ == Instant{}) {
-    orphans_until_ = loop_->now() + kOrphanGrace;
-    if (forced_)
-      for (Http1Exchange* orphan : orphans_) orphan->settle_orphan();
-  }
-  if (leased_ > 0 && loop_->now() < orphans_until_) return;  // handlers that work for nobody
-  for (Http1Exchange* orphan : orphans_) orphan->settle_orphan();
-  stuck_.store(leased_ + (own_open ? 1 : 0), std::memory_order_relaxed);
-  loop_->stop();
 }
 
 }  // namespace finack::server

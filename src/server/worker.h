@@ -10,11 +10,11 @@
 #include "finack/http/exchange.h"
 #include "finack/record/ledger.h"
 #include "finack/server/settings.h"
-#include "net/listener.h"
 #include "net/loop.h"
-#include "server/admission.h"
 #include "server/connection.h"
+#include "server/countdown.h"
 #include "server/http1_exchange.h"
+#include "server/listener_terms.h"
 #include "server/site.h"
 #include "server/worker_handler.h"
 
@@ -42,18 +42,18 @@ class Worker {
   static Expected<std::unique_ptr<Worker>> create(const Options& options);
   ~Worker();
 
-  /// How a listener treats its connections. What is referred to outlives the worker.
-  struct Terms {
-    const Settings& settings;
-    Admission& admission;
-    std::string_view name = {};  ///< In records; "": the address as bound.
-  };
-  /// Before run(): listens on socket number `share` of `sockets`, which must outlive it.
-  void add_listener(net::ListenSockets& sockets, std::uint32_t share, const Terms& terms);
+  /// Before run(), or on its thread: listens on `share` under a number that no other has.
+  void add_listener(std::uint32_t listener, ListenerShare share,
+                    std::shared_ptr<const ListenerTerms> terms);
   /// Serves until drained or stopped.
   void run();
 
   // From any thread.
+  /// What a reload changes: listeners come; those that stay take their connections by other terms
+  /// from now on, live ones with their next request; those that go stop accepting, and their
+  /// connections end as in a drain, but for operator.reload_retired. `progress`: one is done when
+  /// that has been begun, and one for each listener that goes when its socket is closed.
+  void reload(ListenerOrders orders, std::shared_ptr<Countdown> progress);
   /// Stops accepting, retires idle connections, and ends run() when the last one is gone or
   /// its listener's Timeouts::drain has cut it, and the handler has none left either.
   void drain();
@@ -83,13 +83,14 @@ class Worker {
   net::Loop& loop() { return *loop_; }
   record::Ledger& ledger() { return ledger_; }
   http::Handler& handler() { return *handler_; }
-  Site& site(std::uint8_t listener) { return *sites_[listener]; }
+  Site& site(std::uint16_t index) { return *sites_[index]; }
+  /// The site was replaced: `connection` goes by its listener's present one.
+  Site& move_on(Connection& connection);
   record::Purpose purpose() const { return purpose_; }
   std::uint32_t index() const { return ids_.worker; }
   std::uint32_t boot() const { return ids_.boot; }
   /// Also for connections that a handler's gateway dials on this worker.
   record::ConnectionIds& ids() { return ids_; }
-  bool draining() const { return draining_; }
   std::string_view date() {
     if (loop_->now() >= date_until_) renew_date();
     return {date_, 29};
@@ -108,7 +109,7 @@ class Worker {
   void give_back(Http1Exchange* exchange);
   /// Its connection is gone, and its handler still runs.
   void note_orphan(Http1Exchange* exchange) { orphans_.push_back(exchange); }
-  void forget_orphan(Http1Exchange* exchange) { std::erase(orphans_, exchange); }
+  void forget_orphan(Http1Exchange* exchange);
   Closing* make_closing() { return closings_.make(); }
   void drop(Closing* closing) { closings_.destroy(closing); }
   /// Keeps `outbox` until `connection` is gone: the kernel still reads its memory.
@@ -116,6 +117,8 @@ class Worker {
   /// The connection's stream is closed: destroys it.
   void gone(Connection* connection);
   std::size_t live() const { return connections_.live(); }
+  /// How many terms its listeners and connections go by.
+  std::size_t sites() const;
 
   // For its own handler.
   void list(record::LivePage& page);
@@ -123,24 +126,34 @@ class Worker {
   bool kill(const record::ConnectionId& id);
 
  private:
-  class Port;  // one listener and what it reports
+  class Port;        // one listener and what it reports
+  class LeaveTimer;  // looks after what leaves
   explicit Worker(const Options& options, std::unique_ptr<net::Loop> loop);
-  void accepted(std::uint8_t listener, Fd fd, const Address& peer);
-  void refused(std::uint8_t listener, const Address& peer, const Verdict& verdict,
+  void accepted(std::uint16_t site, Fd fd, const Address& peer);
+  void refused(std::uint16_t site, const Address& peer, const Verdict& verdict,
                const record::Evidence& evidence);
   Expected<void> make_own_handler(const Options& options);
   void renew_date();
   /// `of`: only of those that count there; nullptr: of any.
   bool evict_one(const Admission* of);
+  std::uint16_t add_site(std::uint32_t listener, std::shared_ptr<const ListenerTerms> terms);
+  Port* port_of(std::uint32_t listener);
+  void change_listener(std::uint32_t listener, std::shared_ptr<const ListenerTerms> terms);
+  void retire_listener(std::uint32_t listener, std::shared_ptr<Countdown> progress);
+  void drop_sites_soon();
+  void drop_empty_sites();
   void begin_drain();
+  void begin_leaving();
+  void look_after_leaving();
+  Nanos next_look() const;
   void retire_idle();
   void cut_all(record::Cause cause);
-  /// Cuts those whose time is up since the drain began.
-  void cut_late(Instant since);
+  /// Cuts those whose time is up since their listener began to leave.
+  void cut_late();
   void count_cut(Connection& connection, record::Cause cause);
   void cut_own(record::Cause cause);
-  Nanos longest_drain() const;
-  void port_drained();
+  Instant last_deadline() const;
+  void port_drained(Port& port);
   void stop_when_empty();
 
   record::ConnectionIds ids_;
@@ -158,20 +171,20 @@ class Worker {
   Instant orphans_until_{};
   std::unordered_map<const Connection*, Outbox> parked_;
   std::vector<std::unique_ptr<Port>> ports_;
-  std::vector<std::unique_ptr<Site>> sites_;  ///< One a port.
+  /// One a port, and those that live connections still go by; nullptr: free.
+  std::vector<std::unique_ptr<Site>> sites_;
   Nanos wall_offset_{0};
   Instant date_until_{};
   char date_[32] = {};
   bool draining_ = false;
   bool forced_ = false;
-  std::size_t ports_open_ = 0;
   std::atomic<std::uint64_t> cut_{0};
   std::atomic<std::size_t> stuck_{0};
   std::atomic<bool> finished_{false};
   std::atomic<const http::RouteLabel*> running_route_{nullptr};
-  class DrainTimer;
-  std::unique_ptr<DrainTimer> drain_timer_;
-  Instant own_cut_{};  ///< When the worker's own handler was told to end everything.
+  std::unique_ptr<LeaveTimer> leave_timer_;
+  Instant last_retired_{};  ///< When a listener last began to leave.
+  Instant own_cut_{};       ///< When the worker's own handler was told to end everything.
   std::unique_ptr<WorkerHandler> own_handler_;  ///< Goes before what it stands on.
 };
 

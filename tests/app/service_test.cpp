@@ -118,6 +118,39 @@ TEST_F(ServiceTest, listeners_replace_the_addresses_of_the_options) {
   EXPECT_NE(second.find("Server: second\r\n"), std::string::npos);
 }
 
+TEST_F(ServiceTest, listeners_come_and_go_while_it_runs) {
+  parts_.listeners.resize(2);
+  parts_.listeners[0].spec = "127.0.0.1:0";
+  parts_.listeners[1].spec = "localhost:0";
+  std::string stays, comes, gone, held;
+  EXPECT_EQ(run([&](Service& s) {
+              const std::vector<std::string> before = s.addresses();
+              auto next = parts_.listeners;
+              next[1].spec = before[0];
+              const auto refused = s.check_listeners(next);
+              EXPECT_FALSE(refused);
+              EXPECT_EQ(refused.error().index, 1U);
+              held = refused.error().error.what;
+              EXPECT_EQ(s.addresses(), before);
+              next[1].spec = "127.0.0.1:0";
+              auto change = s.check_listeners(next);
+              ASSERT_TRUE(change) << change.error().error.what;
+              s.change_listeners(std::move(*change));
+              const std::vector<std::string> after = s.addresses();
+              ASSERT_EQ(after.size(), 2U);
+              EXPECT_EQ(after[0], before[0]);
+              stays = tests::ask_once(port_of(after[0]), "/");
+              comes = tests::ask_once(port_of(after[1]), "/");
+              gone = tests::ask_once(port_of(before[1]), "/");
+            }),
+            0);
+  EXPECT_TRUE(stays.ends_with("own"));
+  EXPECT_TRUE(comes.ends_with("own"));
+  EXPECT_EQ(gone, "refused");
+  EXPECT_NE(held.find("this process listens there itself, as 127.0.0.1:"), std::string::npos)
+      << held;
+}
+
 TEST_F(ServiceTest, admin_routes_stand_beside_the_built_in_ones) {
   More more;
   parts_.admin = &more;

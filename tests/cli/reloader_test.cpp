@@ -13,6 +13,7 @@
 namespace finack::cli {
 namespace {
 
+using server::ListenerOptions;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -22,7 +23,8 @@ constexpr std::string_view kFile =
     "routes: [ { cluster: a }, { cluster: b, match: { prefix: /b } } ]\n"
     "workers: 2\n";
 
-/// A gateway whose file a test rewrites; nothing is served.
+/// A gateway whose file a test rewrites; nothing is served, and its listeners are those that were
+/// put in force last.
 class ReloaderTest : public testing::Test {
  protected:
   ReloaderTest() { write(kFile); }
@@ -44,7 +46,21 @@ class ReloaderTest : public testing::Test {
     auto plan = gateway::Plan::create(reading->settings().gateway, "mark");
     ASSERT_TRUE(plan);
     board_.emplace(*plan);
-    reloader_.emplace(command_, std::move(reading), *board_, "mark");
+    reloader_.emplace(command_, std::move(reading), *board_, "mark",
+                      [this](std::vector<ListenerOptions> next) { return check(std::move(next)); });
+  }
+  std::expected<ReadyListeners, server::ListenerTrouble> check(std::vector<ListenerOptions> next) {
+    if (trouble_) return std::unexpected(*trouble_);
+    return ReadyListeners{{.kept = 1, .changed = 2, .added = 3, .gone = 4},
+                          [this, next = std::move(next)] {
+                            plan_of_listeners_ = board_->number();
+                            listeners_ = next;
+                          }};
+  }
+  std::vector<std::string> specs() const {
+    std::vector<std::string> out;
+    for (const ListenerOptions& one : listeners_) out.push_back(one.spec);
+    return out;
   }
   /// What a changed file is refused with, without the file's name.
   std::vector<std::string> refused(std::string_view text) {
@@ -52,6 +68,7 @@ class ReloaderTest : public testing::Test {
     const auto before = board_->current();
     const ReloadOutcome outcome = reloader_->reload();
     EXPECT_TRUE(board_->current() == before) << "nothing has changed";
+    EXPECT_THAT(listeners_, IsEmpty());
     std::vector<std::string> out;
     for (const config::Problem& problem : outcome.problems)
       out.push_back((problem.where + ": " + problem.what).substr(path_.size()));
@@ -62,6 +79,9 @@ class ReloaderTest : public testing::Test {
   ServeCommand command_;
   std::optional<PlanBoard> board_;
   std::optional<Reloader> reloader_;
+  std::optional<server::ListenerTrouble> trouble_;
+  std::vector<ListenerOptions> listeners_;
+  std::uint64_t plan_of_listeners_ = 0;
 };
 
 TEST_F(ReloaderTest, TheSameFileKeepsEveryCluster) {
@@ -80,42 +100,59 @@ TEST_F(ReloaderTest, ClustersComeGoAndChange) {
   start();
   write(with("b: { servers: '127.0.0.1:2' }", "b: { servers: '127.0.0.1:3' }"));
   const ReloadOutcome outcome = reloader_->reload();
-  EXPECT_EQ(reload_text(outcome), "reloaded: 2 routes; clusters: 1 kept, 1 new, 1 gone\n");
+  EXPECT_EQ(reload_text(outcome),
+            "reloaded: 2 routes; clusters: 1 kept, 1 new, 1 gone; listeners: 1 kept, 2 changed, "
+            "3 new, 4 gone\n");
   EXPECT_EQ(boost::json::serialize(reload_json(outcome)),
             "{\"reloaded\":true,\"routes\":2,\"clusters\":{\"kept\":1,\"new\":1,\"gone\":1},"
-            "\"warnings\":[]}");
+            "\"listeners\":{\"kept\":1,\"changed\":2,\"new\":3,\"gone\":4},\"warnings\":[]}");
   write(kFile);
   EXPECT_EQ(reloader_->reload().kept, 1U) << "compared with what is in force, not with the start";
 }
 
-TEST_F(ReloaderTest, WhatNeedsARestartIsNamed) {
-  start();
-  EXPECT_THAT(refused(with("75s", "70s")),
-              ElementsAre(":1:49: listeners[0].timeouts.idle has changed: that needs a restart"));
-  write(with("':1', timeouts: { idle: 75s }", "':1'"));
-  EXPECT_TRUE(reloader_->reload().done()) << "75s is the default";
-}
-
-TEST_F(ReloaderTest, ListenersThatComeOrGo) {
-  start();
-  EXPECT_THAT(refused(with("':2' ]", "':2', ':3' ]")),
-              ElementsAre(":1:64: the listener :3 is new: it needs a restart"));
-  EXPECT_THAT(refused(with(", ':2' ]", " ]")),
-              ElementsAre(":1:14: the listener :2 is gone: that needs a restart"));
-  EXPECT_THAT(refused(with("':2' ]", "':3' ]")),
-              ElementsAre(":1:58: the listener :3 is new: it needs a restart",
-                          ":1:14: the listener :2 is gone: that needs a restart"));
-}
-
-TEST_F(ReloaderTest, ListenersMayStandInAnotherOrder) {
+TEST_F(ReloaderTest, ListenersAreThoseOfTheFileNow) {
   start();
   write(with("{ address: ':1', timeouts: { idle: 75s } }, ':2'",
-             "':2', { address: ':1', timeouts: { idle: 75s } }"));
+             "':2', { address: ':3', timeouts: { idle: 70s } }"));
   EXPECT_THAT(reloader_->reload().problems, IsEmpty());
-  write(kFile);
-  EXPECT_THAT(refused(with("{ address: ':1', timeouts: { idle: 75s } }, ':2'",
-                           "':2', { address: ':1', timeouts: { idle: 70s } }")),
-              ElementsAre(":1:55: listeners[1].timeouts.idle has changed: that needs a restart"));
+  EXPECT_THAT(specs(), ElementsAre(":2", ":3"));
+  EXPECT_EQ(listeners_.at(1).settings.timeouts.idle, std::chrono::seconds(70));
+  EXPECT_EQ(plan_of_listeners_, board_->number()) << "their first request goes by the new plan";
+}
+
+TEST_F(ReloaderTest, AListenerThatCannotBeBoundIsNamedAndChangesNothing) {
+  start();
+  trouble_ = {.index = 1, .error = {.what = "the address is in use"}};
+  EXPECT_THAT(refused(with("':2' ]", "{ address: ':3' } ]")),
+              ElementsAre(":1:69: the address is in use"));
+  trouble_.reset();
+  EXPECT_THAT(reloader_->reload().problems, IsEmpty());
+  EXPECT_THAT(specs(), ElementsAre(":1", ":3"));
+}
+
+TEST_F(ReloaderTest, ListenersAreAskedForOnlyWhenAllElseIsRight) {
+  start();
+  trouble_ = {.index = 0, .error = {.what = "not reached"}};
+  EXPECT_THAT(refused(with("workers: 2", "workers: 3")),
+              ElementsAre(":4:10: workers has changed: that needs a restart"));
+  EXPECT_THAT(refused(with("127.0.0.1:2' }", "127.0.0.1:2', tls: { ca: /no/such } }")),
+              ElementsAre(testing::HasSubstr("/no/such")));
+}
+
+TEST_F(ReloaderTest, InheritedSocketsComeAndGoWithTheProcess) {
+  const std::string file = with("':2' ]", "systemd, 'fd:5' ]");
+  write(file);
+  start();
+  EXPECT_THAT(refused(kFile),
+              ElementsAre(":1:14: the listener systemd is gone, and its socket inherited: that "
+                          "needs a restart",
+                          ":1:14: the listener fd:5 is gone, and its socket inherited: that needs "
+                          "a restart"));
+  EXPECT_THAT(refused(with("':2' ]", "systemd, 'fd:5', 'systemd:1' ]")),
+              ElementsAre(":1:75: the listener systemd:1 is new, and its socket inherited: it "
+                          "needs a restart"));
+  write(with("':2' ]", "systemd, { address: 'fd:5', name: five } ]"));
+  EXPECT_THAT(reloader_->reload().problems, IsEmpty());
 }
 
 TEST_F(ReloaderTest, ARenewedCertificateIsTaken) {

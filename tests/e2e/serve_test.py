@@ -346,7 +346,9 @@ class Reload(unittest.TestCase):
         serve.write(file_for(two))
         status, said = serve.post_reload()
         self.assertEqual((status, said), (200, {"reloaded": True, "routes": 1, "warnings": [],
-                                                "clusters": {"kept": 0, "new": 1, "gone": 1}}))
+                                                "clusters": {"kept": 0, "new": 1, "gone": 1},
+                                                "listeners": {"kept": 1, "changed": 0, "new": 0,
+                                                              "gone": 0}}))
         for _ in range(8):  # on both workers
             self.assertEqual(serve.ask("/api")[1]["X-Server"], "two")
         self.assertIn("finack serve: reloaded: 1 routes; clusters: 0 kept, 1 new, 1 gone",
@@ -394,10 +396,8 @@ class Reload(unittest.TestCase):
         serve = Serve(self, config=file_for(one))
         text = file_for(one)
         cases = [
-            (text.replace("idle: 75s", "idle: 70s"), "g.yaml:3:34",
-             "listeners[0].timeouts.idle has changed: that needs a restart"),
-            (text.replace("clusters:", "  - address: 127.0.0.1:1\nclusters:", 1), "g.yaml:4:5",
-             "the listener 127.0.0.1:1 is new: it needs a restart"),
+            (text.replace("clusters:", "  - address: fd:3\nclusters:", 1), "g.yaml:4:5",
+             "the listener fd:3 is new, and its socket inherited: it needs a restart"),
             (text + "workers: 7\n", "g.yaml:11:10", None),
             (text + "records: { redact_query: true }\n", "g.yaml:11:26",
              "records.redact_query has changed: that needs a restart"),
@@ -463,6 +463,227 @@ class Reload(unittest.TestCase):
         self.assertEqual((status, headers["Allow"]), (405, "POST"))
         self.assertEqual(serve.ask("/reloaded", "POST", port=serve.admin_port())[0], 404)
         self.assertEqual(serve.ask("/readyz", port=serve.admin_port())[0], 200)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+class Client:
+    """One connection, kept."""
+
+    def __init__(self, case, address):
+        family = socket.AF_INET if isinstance(address, int) else socket.AF_UNIX
+        self.socket = socket.socket(family)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(("127.0.0.1", address) if isinstance(address, int) else address)
+        case.addCleanup(self.socket.close)
+
+    def send(self, path="/"):
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+
+    def response(self):
+        """(head, body); ("", ""): closed instead."""
+        got = b""
+        while b"\r\n\r\n" not in got:
+            more = self.socket.recv(65536)
+            if not more:
+                return "", ""
+            got += more
+        head, body = got.split(b"\r\n\r\n", 1)
+        size = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+        while len(body) < size:
+            body += self.socket.recv(65536)
+        return head.decode("latin-1"), body.decode()
+
+    def ask(self, path="/"):
+        self.send(path)
+        return self.response()[0]
+
+    def closed(self):
+        return self.socket.recv(1) == b""
+
+
+class Flapping:
+    """Clients of a listener that comes and goes: each is refused, or served whole."""
+
+    def __init__(self, port):
+        self.port = port
+        self.done = threading.Event()
+        self.served = self.refused = 0
+        self.wrong = []
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(2)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        while not self.done.is_set():
+            link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=0.3)
+            try:
+                link.connect()
+            except (ConnectionRefusedError, TimeoutError):  # one that goes drops SYNs
+                self.refused += 1
+                time.sleep(0.002)
+                continue
+            link.sock.settimeout(PATIENCE)
+            try:
+                link.request("GET", "/api/x")
+                got = link.getresponse()
+                got.read()
+                if got.status != 200:
+                    self.wrong.append(got.status)
+                self.served += 1
+            except (OSError, http.client.HTTPException) as error:
+                self.wrong.append(repr(error))
+            link.close()
+
+    def stop(self):
+        self.done.set()
+        for thread in self.threads:
+            thread.join(PATIENCE)
+        return self.wrong
+
+
+class ReloadOfListeners(unittest.TestCase):
+    """With as many workers as Serve has; ReloadOfListenersOnIoUring does the same there."""
+    backend = "epoll"
+
+    def start(self, config):
+        return Serve(self, "--backend", self.backend, config=config)
+
+    def connections(self, serve, listener):
+        return [r for r in serve.all_records() if r["kind"] == "connection" and
+                r["role"] == "server" and r["listener"] == listener]
+
+    def test_one_comes_and_goes(self):
+        upstream = Upstream(self)
+        text = file_for(upstream).replace("/api", "/")
+        serve = self.start(text)
+        kept = Client(self, serve.port())
+        self.assertIn("200 OK", kept.ask())
+        port = free_port()
+        more = text.replace("clusters:", f"  - address: 127.0.0.1:{port}\n    name: more\n"
+                                         "  - unix:more.sock\nclusters:", 1)
+        serve.write(more)
+        status, said = serve.post_reload()
+        self.assertEqual((status, said["listeners"]),
+                         (200, {"kept": 1, "changed": 0, "new": 2, "gone": 0}), said)
+        self.assertIn(f"finack serve: listening on 127.0.0.1:{port}\n", serve.said())
+        path = os.path.join(serve.folder, "more.sock")
+        idle, busy, local = Client(self, port), Client(self, port), Client(self, path)
+        self.assertIn("200 OK", idle.ask())
+        self.assertIn("200 OK", local.ask())
+        busy.send("/wait")
+        self.assertTrue(upstream.waiting.acquire(timeout=PATIENCE))
+        serve.write(text)
+        status, said = serve.post_reload()
+        self.assertEqual((status, said["listeners"]),
+                         (200, {"kept": 1, "changed": 0, "new": 0, "gone": 2}))
+        self.assertIn(f"finack serve: no longer listening on 127.0.0.1:{port}\n",
+                      serve.said())
+        # The address is free when the answer is there, for others, too.
+        socket.create_server(("127.0.0.1", port)).close()
+        self.assertFalse(os.path.exists(path))
+        self.assertTrue(idle.closed() and local.closed())
+        upstream.release()
+        head = busy.response()[0]
+        self.assertIn("200 OK", head)
+        self.assertIn("Connection: close", head)
+        self.assertTrue(busy.closed())
+        head = kept.ask()
+        self.assertIn("200 OK", head)
+        self.assertNotIn("Connection: close", head)
+        for one in (idle, busy, local):
+            one.socket.close()
+        self.assertEqual(serve.stop(), 0, serve.said())
+        self.assertEqual([r["cause"] for r in self.connections(serve, "more")] +
+                         [r["cause"] for r in self.connections(serve, "unix:more.sock")],
+                         ["operator.reload_retired"] * 3)
+        requests = [r["cause"] for r in serve.all_records() if r["kind"] == "request" and
+                    r["role"] == "server" and r.get("purpose", "traffic") == "traffic"]
+        self.assertEqual(set(requests), {"ok.completed"})
+
+    def test_settings_change_with_the_next_request(self):
+        upstream = Upstream(self)
+        text = file_for(upstream).replace("/api", "/")
+        serve = self.start(text)
+        asks, rests = Client(self, serve.port()), Client(self, serve.port())
+        self.assertIn("Keep-Alive: timeout=75", asks.ask())
+        self.assertIn("Keep-Alive: timeout=75", rests.ask())
+        serve.write(text.replace("idle: 75s", "idle: 1s, idle_margin: 0"))
+        self.assertEqual(serve.post_reload()[1]["listeners"],
+                         {"kept": 0, "changed": 1, "new": 0, "gone": 0})
+        self.assertIn("Keep-Alive: timeout=1\r\n", asks.ask() + "\r\n")
+        self.assertTrue(asks.closed())
+        asks.socket.close()
+        self.assertIn("Keep-Alive: timeout=1\r\n", rests.ask() + "\r\n")
+        rests.socket.close()
+        self.assertEqual(serve.stop(), 0, serve.said())
+        causes = [r["cause"] for r in serve.all_records() if r["kind"] == "connection" and
+                  r["role"] == "server" and r.get("purpose", "traffic") == "traffic"]
+        self.assertEqual(sorted(causes), ["ok.peer_closed_idle", "timeout.idle"])
+
+    def test_an_address_in_use_changes_nothing(self):
+        one, two = Upstream(self, "one"), Upstream(self, "two")
+        serve = self.start(file_for(one))
+        kept = Client(self, serve.port())
+        self.assertIn("X-Server: one", kept.ask("/api"))
+        port = free_port()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            used = taken.getsockname()[1]
+            serve.write(file_for(two, listener="127.0.0.1:0").replace(
+                "idle: 75s", "idle: 3s").replace(
+                "clusters:", f"  - address: 127.0.0.1:{port}\n"
+                f"  - name: x\n    address: 127.0.0.1:{used}\nclusters:", 1))
+            status, said = serve.post_reload()
+        self.assertEqual(status, 422)
+        self.assertEqual([p["where"] for p in said["problems"]], ["g.yaml:6:14"])
+        self.assertIn(f"cannot listen on 127.0.0.1:{used}: the address is in use",
+                      said["problems"][0]["what"])
+        with self.assertRaises(ConnectionRefusedError):
+            Client(self, port)
+        head = kept.ask("/api")
+        self.assertIn("X-Server: one", head)
+        self.assertIn("Keep-Alive: timeout=75", head)
+        self.assertEqual(serve.stop(), 0, serve.said())
+
+    def test_twenty_reloads_under_load(self):
+        upstream = Upstream(self)
+        text = file_for(upstream)
+        serve = self.start(text)
+        port = free_port()
+        more = text.replace("clusters:", f"  - address: 127.0.0.1:{port}\n    name: more\n"
+                                         "clusters:", 1)
+        load, flapping = Load(serve.port()), Flapping(port)
+        for n in range(20):
+            serve.write((more, text)[n % 2])
+            answered, served = load.answered, flapping.served
+            status, said = serve.post_reload()
+            self.assertEqual(status, 200, said)
+            self.assertTrue(eventually(lambda b=answered: load.answered >= b + 20))
+            if n % 2 == 0:
+                self.assertTrue(eventually(lambda b=served: flapping.served > b))
+        self.assertEqual(load.stop(), [])
+        self.assertEqual(flapping.stop(), [])
+        self.assertEqual(serve.stop(), 0, serve.said())
+        bad = [r for r in serve.all_records() if r["role"] == "server" and
+               r.get("purpose", "traffic") == "traffic" and
+               not r["cause"].startswith("ok.") and r["cause"] != "operator.reload_retired"]
+        self.assertEqual(bad, [])
+        self.assertGreater(flapping.refused, 0)
+
+
+class ReloadOfListenersOnIoUring(ReloadOfListeners):
+    backend = "io_uring"
+
+    def start(self, config):
+        try:
+            return super().start(config)
+        except AssertionError as error:
+            if "io_uring" not in str(error):
+                raise
+            raise unittest.SkipTest(f"io_uring is refused here: {error}") from error
 
 
 if __name__ == "__main__":

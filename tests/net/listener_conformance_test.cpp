@@ -1,4 +1,6 @@
 #include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -138,6 +140,54 @@ class Crowd {
   std::atomic<std::size_t> tried_{0};
   std::thread thread_;
 };
+
+int option_of(const Fd& fd, int level, int option) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  ::getsockopt(fd.get(), level, option, &value, &size);
+  return value;
+}
+
+TEST_P(ListenerConformance, OtherOptionsHoldForWhatItAcceptsFromThenOn) {
+  const struct {
+    std::uint32_t keepalive;
+    std::uint32_t user_timeout;
+  } cases[] = {{.keepalive = 9, .user_timeout = 7000}, {}, {.keepalive = 6, .user_timeout = 500}};
+  std::vector<Fd> clients;
+  for (const auto& c : cases) {
+    ListenerOptions options;
+    options.backlog = 0;
+    options.tcp_keepalive_s = c.keepalive;
+    options.tcp_user_timeout_ms = c.user_timeout;
+    listener->set_options(options);
+    clients.push_back(connect_to(address));
+    ASSERT_TRUE(run_until([&] { return seen.fds.size() == clients.size(); }));
+    const Fd& accepted = seen.fds.back();
+    EXPECT_EQ(option_of(accepted, SOL_SOCKET, SO_KEEPALIVE), c.keepalive > 0 ? 1 : 0);
+    if (c.keepalive > 0) {
+      EXPECT_EQ(option_of(accepted, IPPROTO_TCP, TCP_KEEPIDLE), static_cast<int>(c.keepalive));
+    }
+    EXPECT_EQ(option_of(accepted, IPPROTO_TCP, TCP_USER_TIMEOUT), static_cast<int>(c.user_timeout));
+  }
+}
+
+/// The kernel refuses whom the new queue has no room for.
+TEST_P(ListenerConformance, AnotherBacklogHoldsAtOnce) {
+  ListenerOptions options;
+  options.backlog = 1;
+  listener->set_options(options);
+  std::vector<Fd> clients;
+  std::size_t connected = 0;
+  for (int i = 0; i < 40; ++i) {
+    Fd& fd = clients.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+    pollfd ready{.fd = fd.get(), .events = POLLOUT, .revents = 0};
+    if (::poll(&ready, 1, 20) == 1) ++connected;
+    if (connected + 5 < clients.size()) break;
+  }
+  // io_uring's accepts that stand in the kernel take theirs at once.
+  EXPECT_LT(connected, 30U);
+}
 
 TEST_P(ListenerConformance, ConnectsThatGoOnDuringADrainAreTakenOrNeverComplete) {
   run_for(5ms);

@@ -218,9 +218,13 @@ TEST(Verdict, every_end_in_every_phase_has_a_cause_that_may_stand_there) {
 
 /// A quiet ending holds only when everything arrived; who decided against the other side keeps it.
 TEST(Verdict, which_endings_lost_bytes_override) {
-  std::vector<Cause> quiet = {Cause::timeout_idle,        Cause::timeout_lifetime,
-                              Cause::operator_shutdown,   Cause::policy_request_limit,
-                              Cause::policy_idle_evicted, Cause::policy_half_close_cancelled};
+  std::vector<Cause> quiet = {Cause::timeout_idle,
+                              Cause::timeout_lifetime,
+                              Cause::operator_shutdown,
+                              Cause::operator_reload_retired,
+                              Cause::policy_request_limit,
+                              Cause::policy_idle_evicted,
+                              Cause::policy_half_close_cancelled};
   for (const Cause cause :
        {Cause::ok_completed, Cause::ok_peer_closed_idle, Cause::ok_pool_peer_closed,
         Cause::ok_pool_retired, Cause::ok_half_close_served, Cause::ok_tunnel_done,

@@ -137,7 +137,6 @@ ServerRig::ServerRig(net::Backend backend, Handle handle, const server::Settings
                      bool real_time, const server::MakeHandler& make_handler)
     : handle_request(std::move(handle)),
       settings_(settings),
-      admission_(budget_, settings.limits.connections, settings.limits.connections_per_address),
       ring_({.bytes = std::size_t{4} << 20}) {
   server::Worker::Options options;
   options.handler = this;
@@ -152,12 +151,8 @@ ServerRig::ServerRig(net::Backend backend, Handle handle, const server::Settings
     why_not_ = made.error().what;
     return;
   }
-  auto sockets = net::ListenSockets::bind("127.0.0.1:0", 1, {});
-  EXPECT_TRUE(sockets);
-  sockets_ = std::move(*sockets);
-  port_ = sockets_->local().port;
   worker_ = std::move(*made);
-  worker_->add_listener(*sockets_, 0, {.settings = settings_, .admission = admission_});
+  port_ = add_listener(first_listener());
 }
 
 ServerRig::~ServerRig() {
@@ -177,12 +172,24 @@ ServerRig::~ServerRig() {
 }
 
 std::uint16_t ServerRig::listen(const server::Settings& settings, std::string_view name) {
-  auto sockets = net::ListenSockets::bind("127.0.0.1:0", 1, {});
-  EXPECT_TRUE(sockets);
-  Place& place = more_.emplace_back(std::move(*sockets), settings, budget_);
-  worker_->add_listener(place.sockets, 0,
-                        {.settings = place.settings, .admission = place.admission, .name = name});
-  return place.sockets.local().port;
+  return add_listener(
+      {.spec = std::string(kSpec), .name = std::string(name), .settings = settings});
+}
+
+std::uint16_t ServerRig::add_listener(const server::ListenerOptions& options) {
+  EXPECT_TRUE(listeners_.bind(options, listeners_.make_admission(options.settings.limits)));
+  server::ListenerOrders::Added one = std::move(listeners_.first_orders(0).added.back());
+  const std::uint16_t port = one.terms->local.port;
+  worker_->add_listener(one.listener, std::move(one.share), std::move(one.terms));
+  return port;
+}
+
+std::shared_ptr<server::Countdown> ServerRig::reload(std::vector<server::ListenerOptions> next) {
+  auto change = listeners_.check(std::move(next));
+  EXPECT_TRUE(change) << change.error().error.what;
+  auto progress = std::make_shared<server::Countdown>(1 + change->gone().size());
+  worker_->reload(std::move(listeners_.commit(std::move(*change))[0]), progress);
+  return progress;
 }
 
 Client& ServerRig::connect(int receive_buffer, std::uint16_t port) {

@@ -1,7 +1,6 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,8 +13,8 @@
 #include "finack/base/fd.h"
 #include "finack/http/exchange.h"
 #include "finack/record/ring.h"
-#include "net/listener.h"
 #include "server/admission.h"
+#include "server/listener_set.h"
 #include "server/worker.h"
 
 // Failures name endings by their words.
@@ -119,6 +118,16 @@ class ServerRig : private http::Handler, private record::Sink {
 
   /// One more listener with settings and limits of its own; returns its port.
   std::uint16_t listen(const server::Settings& settings, std::string_view name);
+  /// What a reload does: these are the listeners from now on, as ListenerSet::check takes them.
+  /// Returns what is still to be done after some turns.
+  std::shared_ptr<server::Countdown> reload(std::vector<server::ListenerOptions> next);
+  std::vector<std::string> addresses() const { return listeners_.names(); }
+  /// Settings that connections, or new ones, go by.
+  std::size_t sites() const { return worker_->sites(); }
+  /// The first listener's, as a reload would have it.
+  server::ListenerOptions first_listener() const {
+    return {.spec = std::string(kSpec), .name = {}, .settings = settings_};
+  }
   /// A connected client, pumped with every turn. `receive_buffer`: bytes, 0: the system's. `port`:
   /// 0: the first listener's.
   Client& connect(int receive_buffer = 0, std::uint16_t port = 0);
@@ -148,23 +157,14 @@ class ServerRig : private http::Handler, private record::Sink {
   void on_dropped(std::uint64_t) override {}
   void flush(WallTime) override {}
 
+  static constexpr std::string_view kSpec = "127.0.0.1:0";
+  std::uint16_t add_listener(const server::ListenerOptions& options);
+
   server::Settings settings_;
   ManualClock clock_;
   server::SocketBudget budget_;
-  server::Admission admission_;
+  server::ListenerSet listeners_{budget_, 1};
   record::Ring ring_;
-  /// A listener and what it is served by.
-  struct Place {
-    Place(net::ListenSockets bound, const server::Settings& own, server::SocketBudget& budget)
-        : sockets(std::move(bound)),
-          settings(own),
-          admission(budget, own.limits.connections, own.limits.connections_per_address) {}
-    net::ListenSockets sockets;
-    server::Settings settings;
-    server::Admission admission;
-  };
-  std::deque<Place> more_;
-  std::optional<net::ListenSockets> sockets_;
   std::unique_ptr<server::Worker> worker_;
   std::string why_not_;
   std::uint16_t port_ = 0;

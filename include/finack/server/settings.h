@@ -31,6 +31,8 @@ struct Timeouts {
   Nanos drain_delay{0};  ///< between readiness going false and listeners stopping
   /// how long we discard what a client still sends after our FIN
   Nanos linger = std::chrono::seconds(5);
+
+  friend bool operator==(const Timeouts&, const Timeouts&) = default;
 };
 
 /// What one client, or all of them, may take. Sizes are in bytes.
@@ -47,13 +49,16 @@ struct Limits {
   std::uint32_t connections_per_address = 0;
   std::size_t write_buffer_bytes = 256 * 1024;  ///< Response bytes held per request before `wait`.
   std::size_t read_buffer_bytes = 256 * 1024;  ///< Unread request bytes held before reading pauses.
+
+  friend bool operator==(const Limits&, const Limits&) = default;
 };
 
 /// What a client's FIN means while its handler runs: ask the kernel by an interim 100, take it for
 /// a full close, or serve on and let the response be the proof.
 enum class HalfClose : std::uint8_t { probe, cancel, tolerate };
 
-/// How a server treats its connections; read when it is made, and not changed after.
+/// How a server treats its connections; read when it is made. The gateway's reload gives listeners
+/// others.
 struct Settings {
   Timeouts timeouts;
   Limits limits;
@@ -64,6 +69,8 @@ struct Settings {
   int backlog = 4096;             ///< Connections that may wait to be accepted, per socket.
   bool keep_alive_header = true;  ///< Send `Keep-Alive: timeout=…, max=…`.
   std::string server_header;      ///< `Server:` value; empty: none.
+
+  friend bool operator==(const Settings&, const Settings&) = default;
 };
 
 }  // namespace finack::server
