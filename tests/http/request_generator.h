@@ -30,14 +30,14 @@ class RequestGenerator {
   std::string well_formed() {
     static constexpr auto kMethods = std::to_array<std::string_view>(
         {"GET", "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE",
-         "CONNECT", "BREW", "get", "PROPFIND", "M-SEARCH"});
+         "CONNECT", "BREW", "get", "PROPFIND", "M-SEARCH", "PRI"});
     static constexpr auto kTargets = std::to_array<std::string_view>(
         {"/", "/a", "/a/b?c=d", "/?", "/a%20b", "*", "http://h/", "http://h:80/x?y",
          "https://[::1]/", "h:443", "a", "//x", "/a?b?c", "/a#f", "/;p=1", "ftp://h/", "/{x}|^`",
          "/a\"b", "/a\\b"});
     static constexpr auto kVersions = std::to_array<std::string_view>(
         {"HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.0",
-         "HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "http/1.1"});
+         "HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "http/1.1", "ICE/1.0"});
     std::string out;
     if (chance(3)) out += "\r\n";
     out.append(pick(kMethods)).append(" ");
@@ -96,6 +96,7 @@ class RequestGenerator {
                                        "Content-Length: +5",
                                        "Content-Length: 99999999999999999999",
                                        "Content-Length:",
+                                       "Content-Length: 5\t",
                                        "Transfer-Encoding: chunked",
                                        "transfer-encoding: Chunked",
                                        "Transfer-Encoding: gzip, chunked",
@@ -112,6 +113,7 @@ class RequestGenerator {
                                        "Connection: close, keep-alive",
                                        "Connection: xclose",
                                        "Connection: close x",
+                                       "Connection: close\t",
                                        "Connection:",
                                        "Upgrade: websocket",
                                        "Expect: 100-continue",
