@@ -69,14 +69,8 @@ void Connection::discard(Buffer chunk) {
   if (closing_ == nullptr) return;
   closing_->discarded += chunk.size();
   record::Ending& ending = closing_->ending;
-  const bool idle_close =
-      ending.phase == Phase::idle &&
-      (ending.cause == Cause::timeout_idle || ending.cause == Cause::timeout_lifetime ||
-       ending.cause == Cause::policy_idle_evicted);
-  if (!idle_close) return;
-  ending.cause = Cause::timeout_idle_raced;
-  ending.how = How::timeout;
-  ending.severity = record::info(ending.cause).severity;
+  const auto verdict = judge(Event::late_bytes(), ending.phase, standing(ending.cause));
+  if (verdict) apply(*verdict, ending);
 }
 
 void Connection::update_reading() {
