@@ -35,8 +35,8 @@ class IoUringListener : public ListenerCore {
     std::array<Accept, kAccepts> each;
   };
 
-  void arm() override;
-  void disarm() override;
+  void arm() final;
+  void disarm() final;
   bool idle() const override { return accepts_->armed == 0; }
   std::array<Accept, kAccepts>& accepts() { return accepts_->each; }
 

@@ -162,11 +162,11 @@ bool Connection::took(const SendResult& result, bool from_file) {
 /// the usual send saves no registers for it.
 [[gnu::cold, gnu::noinline]] void Connection::cut_file(int error) {
   if (error == ENODATA)
-    return active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
+    return active_->cut_file({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
   record::Evidence evidence;
   evidence.error = error;
   evidence.resource = resource_of(Cause::resource_disk);
-  active_->cut({EndedBy::local, How::fin, Phase::response, Cause::resource_disk}, &evidence);
+  active_->cut_file({EndedBy::local, How::fin, Phase::response, Cause::resource_disk}, &evidence);
 }
 
 void Connection::on_sent(SendResult result) {
