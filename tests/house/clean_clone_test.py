@@ -1,8 +1,8 @@
 """A newcomer's two commands, git clone and ./run, on a clone of what is committed; then ./run again.
 
 The clone is configured for real. Compiling all of it again would take minutes: its build is a dry
-run, which fails when a source is missing, every file of ours that the built command was compiled
-from must be in the clone, and the command that then starts is the one that was built for the tests.
+run, every file of ours that the command was compiled from must be in the clone, and the command
+that then starts is the one that was built for the tests.
 With FINACK_CLONE_BUILD=1 nothing is left out.
 """
 import os
