@@ -2,24 +2,18 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <string>
 #include <string_view>
+
+#include "http/dice.h"
 
 namespace finack::http::test {
 
 /// Damages requests and bodies as a fuzzer does, and as those do who smuggle; the same seed makes
 /// the same sequence.
-class ByteMutator {
+class ByteMutator : public Dice {
  public:
-  explicit ByteMutator(std::uint64_t seed) : random_(seed) {}
-
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  bool chance(std::uint64_t percent) { return below(100) < percent; }
-  template <std::size_t Size>
-  std::string_view pick(const std::array<std::string_view, Size>& choices) {
-    return choices[below(Size)];
-  }
+  using Dice::Dice;
 
   /// One or two changes; `other` is what splices take their bytes from.
   void mutate(std::string& text, std::string_view other) {
@@ -186,8 +180,6 @@ class ByteMutator {
                                        "PRI ",
                                        " ICE/1.0",
                                        "\t\r\n"});
-
-  std::mt19937_64 random_;
 };
 
 }  // namespace finack::http::test

@@ -1,16 +1,17 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <random>
 #include <string>
 #include <string_view>
+
+#include "http/dice.h"
 
 namespace finack::http::test {
 
 /// Makes request heads, valid ones and mutated ones; the same seed makes the same sequence.
-class RequestGenerator {
+class RequestGenerator : Dice {
  public:
-  explicit RequestGenerator(std::uint64_t seed) : random_(seed) {}
+  using Dice::Dice;
 
   std::string next() {
     std::string request = well_formed();
@@ -20,13 +21,6 @@ class RequestGenerator {
   }
 
  private:
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  bool chance(std::uint64_t percent) { return below(100) < percent; }
-  template <std::size_t Size>
-  std::string_view pick(const std::array<std::string_view, Size>& choices) {
-    return choices[below(Size)];
-  }
-
   std::string well_formed() {
     static constexpr auto kMethods = std::to_array<std::string_view>(
         {"GET", "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE",
@@ -129,8 +123,6 @@ class RequestGenerator {
                                        "X-Very-Long-Name-Of-A-Header: value"});
   static constexpr auto kSplices = std::to_array<std::string_view>(
       {"\r\n ", "\r\n\t", "\n", "\r", " ", ": ", ", ", "\r\n\r\n", " HTTP/1.1", "GET ", "chunked"});
-
-  std::mt19937_64 random_;
 };
 
 }  // namespace finack::http::test
