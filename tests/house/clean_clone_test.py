@@ -1,4 +1,4 @@
-"""A newcomer's two commands, git clone and ./run, on a clone of what is committed; then ./run again.
+"""git clone and ./run, a newcomer's two commands, on what is committed; then ./run again.
 
 The clone is configured for real. Compiling all of it again would take minutes: its build is a dry
 run, every file of ours that the command was compiled from must be in the clone, and the command
