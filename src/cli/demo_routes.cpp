@@ -159,6 +159,10 @@ void add_demo_routes(route::Engine& engine) {
       }));
   engine.get("/short-body", [](Context& c) { promise_hundred(c, 40); });
   engine.get("/over-body", [](Context& c) { promise_hundred(c, 140); });
+  // The kernel promises a page of each, and has less of the one and, of the loopback interface,
+  // refuses to read the other.
+  engine.get("/shrunk-file", [](Context& c) { c.file("/sys/class/net/lo/mtu"); });
+  engine.get("/unreadable-file", [](Context& c) { c.file("/sys/class/net/lo/speed"); });
   engine.post("/upload-early", answer_early);
   engine.post("/impatient", lose_patience);
 }

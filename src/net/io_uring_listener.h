@@ -8,12 +8,12 @@ namespace finack::net {
 
 /// Several single-shot accepts stand in the kernel, each with an address buffer of its own: a
 /// multishot accept would share one, and the peers' addresses would be wrong.
-class IoUringListener final : public ListenerCore {
+class IoUringListener : public ListenerCore {
  public:
   IoUringListener(IoUringLoop& loop, Fd socket, bool shared, AcceptObserver& observer);
   ~IoUringListener() override;
 
- private:
+ protected:
   static constexpr std::size_t kAccepts = 16;
   static constexpr int kSheddingRound = 1024;
 
@@ -35,9 +35,12 @@ class IoUringListener final : public ListenerCore {
     std::array<Accept, kAccepts> each;
   };
 
-  void arm() override;
-  void disarm() override;
+  void arm() final;
+  void disarm() final;
   bool idle() const override { return accepts_->armed == 0; }
+  std::array<Accept, kAccepts>& accepts() { return accepts_->each; }
+
+ private:
   void close_socket() override { socket_.reset(); }
   void arm_one(Accept& accept);
   void on_accepted(Accept& accept, int result);

@@ -70,14 +70,8 @@ void Connection::discard(Buffer chunk) {
   if (closing_ == nullptr) return;
   closing_->discarded += chunk.size();
   record::Ending& ending = closing_->ending;
-  const bool idle_close =
-      ending.phase == Phase::idle &&
-      (ending.cause == Cause::timeout_idle || ending.cause == Cause::timeout_lifetime ||
-       ending.cause == Cause::policy_idle_evicted);
-  if (!idle_close) return;
-  ending.cause = Cause::timeout_idle_raced;
-  ending.how = How::timeout;
-  ending.severity = record::info(ending.cause).severity;
+  const auto verdict = judge(Event::late_bytes(), ending.phase, standing(ending.cause));
+  if (verdict) apply(*verdict, ending);
 }
 
 void Connection::update_reading() {
@@ -169,11 +163,11 @@ bool Connection::took(const SendResult& result, bool from_file) {
 /// the usual send saves no registers for it.
 [[gnu::cold, gnu::noinline]] void Connection::cut_file(int error) {
   if (error == ENODATA)
-    return active_->cut({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
+    return active_->cut_file({EndedBy::local, How::fin, Phase::response, Cause::app_body_short});
   record::Evidence evidence;
   evidence.error = error;
   evidence.resource = resource_of(Cause::resource_disk);
-  active_->cut({EndedBy::local, How::fin, Phase::response, Cause::resource_disk}, &evidence);
+  active_->cut_file({EndedBy::local, How::fin, Phase::response, Cause::resource_disk}, &evidence);
 }
 
 void Connection::on_sent(SendResult result) {

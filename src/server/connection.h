@@ -36,9 +36,6 @@ struct Closing {
   std::uint64_t discarded = 0;  ///< Bytes the client sent after our FIN.
 };
 
-/// May something that happens before the last acknowledgement still replace this cause?
-bool overridable(record::Cause cause);
-
 /// One accepted connection: the only owner of its state, from accept to its one record. Lives in
 /// its worker's slab; everything that only a busy connection needs is leased (Http1Exchange,
 /// Closing). The phase is explicit; enter() is the one way to change it.

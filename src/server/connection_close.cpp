@@ -38,22 +38,6 @@ bool by_force(Cause cause) {
 
 }  // namespace
 
-bool overridable(Cause cause) {
-  switch (cause) {
-    // Ends that are normal only when everything arrived.
-    case Cause::timeout_idle:
-    case Cause::timeout_lifetime:
-    case Cause::operator_shutdown:
-    case Cause::operator_reload_retired:
-    case Cause::policy_request_limit:
-    case Cause::policy_idle_evicted:
-    case Cause::policy_half_close_cancelled:
-      return true;
-    default:
-      return record::info(cause).family == record::CauseFamily::ok;
-  }
-}
-
 void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
   if (over_) return;
   if (verdict.ended_by == EndedBy::peer && verdict.how == How::fin) {
@@ -128,12 +112,10 @@ void Connection::fire_closing() {
 
   record::Evidence evidence = note_fired(record::TimerKind::flush);
   const bool gone = peer_gone(stream_.tcp_facts());
-  Verdict late = judge(record::TimerKind::flush, Phase::flush, gone);
   if (gone) evidence.found_by = record::FoundBy::flush;
-  if (ending.cause == Cause::policy_half_close_cancelled) {
-    evidence.certainty = record::Certainty::inferred;
-    late = {EndedBy::peer, How::fin, Phase::handling, Cause::client_left_unproved};
-  }
+  const Verdict late = judge(record::TimerKind::flush, Phase::flush,
+                             standing(ending.cause) | (gone ? Facts{kGone} : Facts{0}));
+  if (late.cause == Cause::client_left_unproved) evidence.certainty = record::Certainty::inferred;
   if (active_ != nullptr) active_->set_late(late, evidence);
   if (overridable(ending.cause)) ending = make_ending(late, evidence);
   finalize(ending, true, unacked);
@@ -271,21 +253,18 @@ bool Connection::retire(Cause cause) {
 
 bool Connection::cut(Cause cause) {
   if (over_) return false;
+  const record::Evidence evidence =
+      cause == Cause::timeout_drain ? timer_evidence(record::TimerKind::drain) : record::Evidence{};
   if (closing_ != nullptr) {
     record::Ending ending = closing_->ending;
     const bool lost = stream_.unacknowledged() > 0;
-    const bool timeout = cause == Cause::timeout_drain;
-    const Verdict late{EndedBy::local, timeout ? How::timeout : How::rst, Phase::flush, cause};
-    const record::Evidence evidence =
-        timeout ? timer_evidence(record::TimerKind::drain) : record::Evidence{};
+    const Verdict late = judge_cut(cause, Phase::flush);
     if (lost && active_ != nullptr) active_->set_late(late, evidence);
     if (lost && overridable(ending.cause)) ending = make_ending(late, evidence);
     finalize(ending, true);
     return lost;
   }
-  const bool late = cause == Cause::timeout_drain;
-  end({EndedBy::local, late ? How::timeout : How::rst, phase_, cause},
-      late ? timer_evidence(record::TimerKind::drain) : record::Evidence{});
+  end(judge_cut(cause, phase_), evidence);
   return true;
 }
 

@@ -169,7 +169,7 @@ void Connection::fire(TimerKind timer) {
   record::Evidence evidence = note_fired(timer);
   if (gone) evidence.found_by = record::FoundBy::response_stall;
   active_->note_body_progress(evidence);
-  end(judge(timer, phase_, gone), evidence);
+  end(judge(timer, phase_, gone ? Facts{kGone} : Facts{0}), evidence);
 }
 
 /// Some waits are looked into only when their time is up. False: this one goes on.
@@ -217,7 +217,7 @@ void Connection::fire_idle(TimerKind timer) {
   const bool gone =
       phase_ == Phase::idle && stream_.unacknowledged() > 0 && peer_gone(stream_.tcp_facts());
   if (gone) evidence.found_by = record::FoundBy::flush;
-  end(judge(timer, phase_, gone), evidence);
+  end(judge(timer, phase_, gone ? Facts{kGone} : Facts{0}), evidence);
 }
 
 void Connection::start_rate(RequestTimes& times) const {

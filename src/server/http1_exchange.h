@@ -54,6 +54,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   /// Stops the response where it stands; what is queued is still sent, then the connection closes.
   /// `evidence`: its own; nullptr: what is known already.
   void cut(const Verdict& verdict, const record::Evidence* evidence = nullptr);
+  /// The same, of the answer whose file could not be sent to its end.
+  void cut_file(const Verdict& verdict, const record::Evidence* evidence = nullptr);
   void want_close(const Verdict& verdict);
   void note_body_progress(record::Evidence& evidence) const;
   /// What ended the wait for the last acknowledgement, for the requests that still wait for it.

@@ -1,4 +1,6 @@
 // The response's side of an exchange: heads, framing, writing, and how it closes.
+#include <algorithm>
+
 #include "http/cause_status.h"
 #include "http/encoder.h"
 #include "http/field_text.h"
@@ -374,6 +376,20 @@ void Http1Exchange::cut(const Verdict& verdict, const record::Evidence* evidence
   close_.must_reset = r_.out == Out::until_close;
   flush_ = true;
   schedule();
+}
+
+/// The answer that is being sent need not be the last one. Of what lies behind it nothing was sent.
+void Http1Exchange::cut_file(const Verdict& verdict, const record::Evidence* evidence) {
+  const std::uint64_t sent = outbox_.sent();
+  const auto at = std::ranges::find_if(
+      answered_, [sent](const AnsweredRequest& answer) { return answer.end > sent; });
+  if (at != answered_.end()) {
+    at->end = sent;
+    at->verdict = verdict;
+    at->cut = true;
+    if (evidence != nullptr) at->with_details().evidence = *evidence;
+  }
+  cut(verdict, evidence);
 }
 
 bool Http1Exchange::answer_error(int status, const Verdict& verdict,

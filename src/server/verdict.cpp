@@ -13,19 +13,20 @@ using record::Phase;
 using record::TimerKind;
 
 constexpr std::uint32_t bit(Phase phase) { return 1U << static_cast<unsigned>(phase); }
-constexpr std::uint32_t bit(EndKind end) { return 1U << static_cast<unsigned>(end); }
+constexpr std::uint64_t bit(Event event) { return event.mask(); }
 constexpr std::uint32_t kAny = ~0U;
-constexpr std::uint32_t kReset = bit(EndKind::rst) | bit(EndKind::error);
-constexpr std::uint32_t kOver = ~(bit(EndKind::fin) | bit(EndKind::none));
+constexpr std::uint64_t kEnd = bit(TimerKind{}) - 1;
+constexpr std::uint64_t kReset = bit(EndKind::rst) | bit(EndKind::error);
+constexpr std::uint64_t kOver = kEnd & ~(bit(EndKind::fin) | bit(EndKind::none));
 constexpr std::uint32_t kServing = bit(Phase::body) | bit(Phase::queue) | bit(Phase::handling) |
                                    bit(Phase::response) | bit(Phase::flush);
 
 enum class At : std::uint8_t { here, handling, nothing };
 
-/// One rule: when `ends` and `phases` match, all bits of `need` and none of `forbid` are set. The
+/// One rule: when `events` and `phases` match, all bits of `need` and none of `forbid` are set. The
 /// first that matches wins. `at` says in which phase the deciding event happened.
 struct Rule {
-  std::uint32_t ends;
+  std::uint64_t events;
   std::uint32_t phases;
   Facts need;
   Facts forbid;
@@ -35,15 +36,19 @@ struct Rule {
   At at;
 };
 
-constexpr Rule nothing(std::uint32_t ends, std::uint32_t phases, Facts need, Facts forbid) {
-  return {ends, phases, need, forbid, EndedBy::local, How::none, Cause::unknown, At::nothing};
+constexpr Rule nothing(std::uint64_t events, std::uint32_t phases, Facts need, Facts forbid) {
+  return {events, phases, need, forbid, EndedBy::local, How::none, Cause::unknown, At::nothing};
+}
+
+constexpr Rule fires(TimerKind timer, Cause cause) {
+  return {bit(timer), kAny, 0, 0, EndedBy::local, How::timeout, cause, At::here};
 }
 
 constexpr auto kRules = std::to_array<Rule>({
     // Whoever decided first stays; what follows is evidence.
-    nothing(kAny, kAny, kDecided, 0),
+    nothing(kEnd, kAny, kDecided, 0),
     // ok.* holds only when nothing worse comes before the last acknowledgement.
-    nothing(kAny, kAny, kDecidedOk, kUnacked | kUnsent),
+    nothing(kEnd, kAny, kDecidedOk, kUnacked | kUnsent),
 
     // The kernel's own verdicts.
     {bit(EndKind::killed), kAny, 0, 0, EndedBy::local, How::rst, Cause::operator_killed, At::here},
@@ -108,27 +113,47 @@ constexpr auto kRules = std::to_array<Rule>({
     // A FIN while we serve may be a half-close: it decides nothing yet.
     nothing(bit(EndKind::fin), kServing | bit(Phase::tunnel), 0, 0),
     {kOver, kAny, 0, 0, EndedBy::network, How::rst, Cause::unknown, At::here},
+
+    // Behind our FIN: a request that lost the race against it, or what we agreed to discard.
+    {bit(Event::late_bytes()), bit(Phase::idle), kIdleFin, 0, EndedBy::local, How::timeout,
+     Cause::timeout_idle_raced, At::here},
+    nothing(bit(Event::late_bytes()), kAny, 0, 0),
+
+    // A timer of ours: neither an answer to the 503 that asked the client whether it is there, nor
+    // its reset came; nothing is acknowledged any more, so that the peer and not its slowness is
+    // the cause; or that timer's wait.
+    {bit(TimerKind::flush), kAny, kCancelled, 0, EndedBy::peer, How::fin,
+     Cause::client_left_unproved, At::handling},
+    {~kEnd, kAny, kGone, 0, EndedBy::network, How::timeout, Cause::network_vanished, At::here},
+    fires(TimerKind::first_byte, Cause::timeout_first_byte),
+    fires(TimerKind::head, Cause::timeout_head),
+    fires(TimerKind::min_rate, Cause::timeout_min_rate),
+    fires(TimerKind::body_idle, Cause::timeout_body_idle),
+    fires(TimerKind::body_total, Cause::timeout_body_total),
+    fires(TimerKind::handler, Cause::timeout_handler),
+    fires(TimerKind::handler_stall, Cause::timeout_handler_stall),
+    fires(TimerKind::response_stall, Cause::timeout_response_stall),
+    fires(TimerKind::response_total, Cause::timeout_response_total),
+    fires(TimerKind::flush, Cause::timeout_flush),
+    fires(TimerKind::idle, Cause::timeout_idle),
+    fires(TimerKind::lifetime, Cause::timeout_lifetime),
+    fires(TimerKind::drain, Cause::timeout_drain),
 });
 
-struct TimerRule {
-  TimerKind timer;
+struct Standing {
   Cause cause;
+  Facts facts;
 };
 
-constexpr auto kTimers = std::to_array<TimerRule>({
-    {TimerKind::first_byte, Cause::timeout_first_byte},
-    {TimerKind::head, Cause::timeout_head},
-    {TimerKind::min_rate, Cause::timeout_min_rate},
-    {TimerKind::body_idle, Cause::timeout_body_idle},
-    {TimerKind::body_total, Cause::timeout_body_total},
-    {TimerKind::handler, Cause::timeout_handler},
-    {TimerKind::handler_stall, Cause::timeout_handler_stall},
-    {TimerKind::response_stall, Cause::timeout_response_stall},
-    {TimerKind::response_total, Cause::timeout_response_total},
-    {TimerKind::flush, Cause::timeout_flush},
-    {TimerKind::idle, Cause::timeout_idle},
-    {TimerKind::lifetime, Cause::timeout_lifetime},
-    {TimerKind::drain, Cause::timeout_drain},
+/// Endings of ours that hold only when everything arrived; those of the ok family are such too.
+constexpr auto kStanding = std::to_array<Standing>({
+    {Cause::timeout_idle, kIfDelivered | kIdleFin},
+    {Cause::timeout_lifetime, kIfDelivered | kIdleFin},
+    {Cause::policy_idle_evicted, kIfDelivered | kIdleFin},
+    {Cause::operator_shutdown, kIfDelivered},
+    {Cause::operator_reload_retired, kIfDelivered},
+    {Cause::policy_request_limit, kIfDelivered},
+    {Cause::policy_half_close_cancelled, kIfDelivered | kCancelled},
 });
 
 }  // namespace
@@ -141,9 +166,9 @@ void apply(const Verdict& verdict, record::Ending& ending) {
   ending.severity = verdict.severity.value_or(record::info(verdict.cause).severity);
 }
 
-std::optional<Verdict> judge(EndKind end, Phase phase, Facts facts) {
+std::optional<Verdict> judge(Event event, Phase phase, Facts facts) {
   for (const Rule& rule : kRules) {
-    if ((rule.ends & bit(end)) == 0 || (rule.phases & bit(phase)) == 0) continue;
+    if ((rule.events & bit(event)) == 0 || (rule.phases & bit(phase)) == 0) continue;
     if ((facts & rule.need) != rule.need || (facts & rule.forbid) != 0) continue;
     if (rule.at == At::nothing) return std::nullopt;
     const Phase at = rule.at == At::handling ? Phase::handling : phase;
@@ -163,11 +188,20 @@ Verdict reply_for(Cause cause, Phase phase) {
   return verdict;
 }
 
-Verdict judge(TimerKind timer, Phase phase, bool gone) {
-  if (gone) return {EndedBy::network, How::timeout, phase, Cause::network_vanished};
-  for (const TimerRule& rule : kTimers)
-    if (rule.timer == timer) return {EndedBy::local, How::timeout, phase, rule.cause};
-  return {EndedBy::local, How::timeout, phase, Cause::bug_invariant};
+Verdict judge(TimerKind timer, Phase phase, Facts facts) {
+  return judge(Event(timer), phase, facts)
+      .value_or(Verdict{EndedBy::local, How::timeout, phase, Cause::bug_invariant});
+}
+
+Facts standing(Cause cause) {
+  for (const Standing& row : kStanding)
+    if (row.cause == cause) return row.facts;
+  return record::info(cause).family == record::CauseFamily::ok ? Facts{kIfDelivered} : Facts{0};
+}
+
+Verdict judge_cut(Cause cause, Phase phase) {
+  const bool late = record::info(cause).family == record::CauseFamily::timeout;
+  return {EndedBy::local, late ? How::timeout : How::rst, phase, cause};
 }
 
 Verdict judge_shed(int error) {

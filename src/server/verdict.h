@@ -5,6 +5,7 @@
 #include "finack/base/byte_stream.h"
 #include "finack/record/counters.h"
 #include "finack/record/ending.h"
+#include "finack/record/timer_kind.h"
 
 namespace finack::server {
 
@@ -19,8 +20,30 @@ enum Fact : std::uint32_t {
   kDecided = 1U << 6,       ///< A cause other than ok.* has been decided already.
   kDecidedOk = 1U << 7,     ///< An ok.* ending is pending on the last acknowledgement.
   kCloseOk = 1U << 8,       ///< The closing response's cause holds only when all of it arrives.
+  kGone = 1U << 9,          ///< The kernel shows that nothing is acknowledged any more.
+  // Of the cause that was decided; see standing().
+  kIfDelivered = 1U << 10,  ///< It holds only when everything arrives.
+  kIdleFin = 1U << 11,      ///< A connection that was idle is closed for it, its client unaware.
+  kCancelled = 1U << 12,    ///< By setting, a FIN cancelled the request.
 };
 using Facts = std::uint32_t;
+
+/// What happens to a connection that may decide how it ends: the peer's end of the stream, a timer
+/// of ours, or bytes of the peer's behind our FIN.
+class Event {
+ public:
+  constexpr Event(EndKind end) : bit_(static_cast<unsigned>(end)) {}
+  constexpr Event(record::TimerKind timer) : bit_(kTimers + static_cast<unsigned>(timer)) {}
+  static constexpr Event late_bytes() { return Event(kLateBytes); }
+  constexpr std::uint64_t mask() const { return std::uint64_t{1} << bit_; }
+
+ private:
+  static constexpr unsigned kTimers = 16;
+  static constexpr unsigned kLateBytes = kTimers + record::kTimerKindCount;
+  static_assert(kLateBytes < 64);
+  constexpr explicit Event(unsigned bit) : bit_(bit) {}
+  unsigned bit_;
+};
 
 /// Who ends it, how, in which phase, and for which cause.
 struct Verdict {
@@ -34,18 +57,25 @@ struct Verdict {
 /// Writes the verdict into `ending`, with the severity that belongs to its cause; the rest stays.
 void apply(const Verdict& verdict, record::Ending& ending);
 
-/// The precedence rules of docs/endings.md ("which cause wins") for what the stream reports.
-/// nullopt: it decides nothing (a half-close to look into, an agreed close, or evidence for an
-/// earlier verdict).
-std::optional<Verdict> judge(EndKind end, record::Phase phase, Facts facts);
+/// The precedence rules of docs/endings.md ("which cause wins"). nullopt: it decides nothing (a
+/// half-close to look into, an agreed close, or evidence for an earlier verdict).
+std::optional<Verdict> judge(Event event, record::Phase phase, Facts facts);
+
+/// The same of a timer that fired, which always decides something.
+Verdict judge(record::TimerKind timer, record::Phase phase, Facts facts);
+
+/// What the rules must know of a cause that was decided, while it is carried out.
+Facts standing(record::Cause cause);
+
+/// May something that happens before the last acknowledgement still replace this cause?
+inline bool overridable(record::Cause cause) { return (standing(cause) & kIfDelivered) != 0; }
+
+/// The verdict when we cut a connection in `phase` for `cause`, whatever it does.
+Verdict judge_cut(record::Cause cause, record::Phase phase);
 
 /// The verdict on a request that we answer with an error of our own for `cause`, while its
 /// connection is in `phase`.
 Verdict reply_for(record::Cause cause, record::Phase phase);
-
-/// The verdict of a timer that fired; `gone` when the kernel shows that nothing is acknowledged any
-/// more, so that the peer and not its slowness is the cause.
-Verdict judge(record::TimerKind timer, record::Phase phase, bool gone);
 
 /// The verdict on a connection that was shed because accept() failed with `error` (EMFILE, ENFILE,
 /// ENOBUFS, ENOMEM).

@@ -309,7 +309,8 @@ class Books : public ::testing::TestWithParam<const char*> {
  protected:
   void start() {
     const char* program = std::getenv("FINACK");
-    if (program == nullptr) GTEST_SKIP() << "FINACK does not name the finack command";
+    if (program == nullptr)
+      GTEST_SKIP() << "\n*** SKIPPED: FINACK does not name the finack command: no storm was run\n";
     // Large responses go back to the kernel when freed, so that growth is ours and not malloc's.
     ::setenv("MALLOC_MMAP_THRESHOLD_", "1048576", 1);
     DemoOptions options{program, folder_.path(), GetParam(), {}, 0};
@@ -320,7 +321,8 @@ class Books : public ::testing::TestWithParam<const char*> {
     } catch (const Failure& failure) {
       const std::string why = failure.what();
       if (GetParam() != std::string_view("io_uring") || !why.contains("io_uring")) throw;
-      GTEST_SKIP() << "SKIPPED: this host refuses io_uring: " << why;
+      GTEST_SKIP() << "\n*** SKIPPED: io_uring is refused on this host: " << why
+                   << "\n*** The books of its backend were NOT tested.\n";
     }
     began_ = SteadyClock::now();
     dropped_before_ = dropped_packets();

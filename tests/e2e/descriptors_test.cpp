@@ -31,7 +31,7 @@ class Descriptors : public ::testing::TestWithParam<const char*> {
     const char* sanitizers = std::getenv("FINACK_SANITIZE");
     if (sanitizers != nullptr &&
         std::string_view(sanitizers).find("undefined") != std::string::npos)
-      GTEST_SKIP() << "UBSan itself needs descriptors";
+      GTEST_SKIP() << "\n*** SKIPPED: UBSan itself needs descriptors; the release build tests it\n";
     const char* program = std::getenv("FINACK");
     ASSERT_NE(program, nullptr) << "FINACK must name the finack command";
     std::string pattern = testing::TempDir() + "finack-descriptors-XXXXXX";

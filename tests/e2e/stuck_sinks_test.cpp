@@ -26,6 +26,8 @@ namespace fs = std::filesystem;
 using sinks::test::FullPipe;
 
 constexpr Millis kLong{30000};
+constexpr const char* kNoCommand =
+    "\n*** SKIPPED: FINACK does not name the finack command: nothing was tested\n";
 
 class StuckSinks : public ::testing::Test {
  protected:
@@ -145,7 +147,7 @@ TEST_F(StuckSinks, AFullStandardErrorStopsNoRequestOfADefaultEngine) {
 }
 
 TEST_F(StuckSinks, RecordsThatNobodyReadsHoldUpNeitherConsoleNorMetricsNorRequests) {
-  if (program_.empty()) GTEST_SKIP() << "FINACK does not name the finack command";
+  if (program_.empty()) GTEST_SKIP() << kNoCommand;
   FullPipe records(folder_ + "/records");
   DemoServer server(options({"--console", "plain", "--log-level", "info"}), Deadline(kLong));
   constexpr int kPanics = 50;
@@ -169,7 +171,7 @@ TEST_F(StuckSinks, RecordsThatNobodyReadsHoldUpNeitherConsoleNorMetricsNorReques
 }
 
 TEST_F(StuckSinks, AConsoleThatNobodyReadsHoldsUpNoRecords) {
-  if (program_.empty()) GTEST_SKIP() << "FINACK does not name the finack command";
+  if (program_.empty()) GTEST_SKIP() << kNoCommand;
   FullPipe console(folder_ + "/stderr");
   const Fd end = console.writer();
   const pid_t server = spawn([&] {
@@ -230,7 +232,7 @@ class Flood {
 };
 
 TEST_F(StuckSinks, BlockWaitsForTheRecordsAndLosesNoneUntilTheShutdownIsOver) {
-  if (program_.empty()) GTEST_SKIP() << "FINACK does not name the finack command";
+  if (program_.empty()) GTEST_SKIP() << kNoCommand;
   FullPipe records(folder_ + "/records");
   DemoServer server(options({"--records-overflow", "block", "--record-ring-bytes", "64KiB",
                              "--timeout-drain", "200ms"}),
@@ -259,7 +261,7 @@ TEST_F(StuckSinks, BlockWaitsForTheRecordsAndLosesNoneUntilTheShutdownIsOver) {
 
 /// --timeout-drain 0 is no limit: what blocks may block until its reader comes back.
 TEST_F(StuckSinks, BlockWithoutALimitOfTheDrainWaitsForTheReader) {
-  if (program_.empty()) GTEST_SKIP() << "FINACK does not name the finack command";
+  if (program_.empty()) GTEST_SKIP() << kNoCommand;
   FullPipe records(folder_ + "/records");
   DemoServer server(options({"--records-overflow", "block", "--record-ring-bytes", "64KiB",
                              "--timeout-drain", "0"}),

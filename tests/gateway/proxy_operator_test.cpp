@@ -104,7 +104,7 @@ TEST_P(ProxyOperatorTest, kills_what_is_being_dialed) {
   rig().loop->run_once(Nanos{0});  // the dial begins
   const auto dialing = live();
   if (dialing.empty() || dialing[0].phase != Phase::connect)
-    GTEST_SKIP() << "the kernel connected at once";
+    GTEST_SKIP() << "\n*** SKIPPED: the kernel connected at once: no dial was there to be killed\n";
   EXPECT_TRUE(rig().proxy->kill(dialing[0].id));
   ASSERT_TRUE(rig().ended(exchange));
   EXPECT_EQ(exchange.cause, Cause::operator_killed);

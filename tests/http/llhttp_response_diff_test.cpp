@@ -280,7 +280,7 @@ TEST(LlhttpResponseDifference, IsExplainedByTheTable) {
 #else
 
 TEST(LlhttpResponseDifference, IsExplainedByTheTable) {
-  GTEST_SKIP() << "SKIPPED: Debian's node-llhttp is not installed, nothing was compared";
+  GTEST_SKIP() << "\n*** SKIPPED: Debian's node-llhttp is not installed, nothing was compared\n";
 }
 
 #endif

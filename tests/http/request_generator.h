@@ -1,16 +1,17 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <random>
 #include <string>
 #include <string_view>
+
+#include "http/dice.h"
 
 namespace finack::http::test {
 
 /// Makes request heads, valid ones and mutated ones; the same seed makes the same sequence.
-class RequestGenerator {
+class RequestGenerator : Dice {
  public:
-  explicit RequestGenerator(std::uint64_t seed) : random_(seed) {}
+  using Dice::Dice;
 
   std::string next() {
     std::string request = well_formed();
@@ -20,24 +21,17 @@ class RequestGenerator {
   }
 
  private:
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  bool chance(std::uint64_t percent) { return below(100) < percent; }
-  template <std::size_t Size>
-  std::string_view pick(const std::array<std::string_view, Size>& choices) {
-    return choices[below(Size)];
-  }
-
   std::string well_formed() {
     static constexpr auto kMethods = std::to_array<std::string_view>(
         {"GET", "GET", "GET", "POST", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE",
-         "CONNECT", "BREW", "get", "PROPFIND", "M-SEARCH"});
+         "CONNECT", "BREW", "get", "PROPFIND", "M-SEARCH", "PRI"});
     static constexpr auto kTargets = std::to_array<std::string_view>(
         {"/", "/a", "/a/b?c=d", "/?", "/a%20b", "*", "http://h/", "http://h:80/x?y",
          "https://[::1]/", "h:443", "a", "//x", "/a?b?c", "/a#f", "/;p=1", "ftp://h/", "/{x}|^`",
          "/a\"b", "/a\\b"});
     static constexpr auto kVersions = std::to_array<std::string_view>(
         {"HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.0",
-         "HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "http/1.1"});
+         "HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "http/1.1", "ICE/1.0"});
     std::string out;
     if (chance(3)) out += "\r\n";
     out.append(pick(kMethods)).append(" ");
@@ -96,6 +90,7 @@ class RequestGenerator {
                                        "Content-Length: +5",
                                        "Content-Length: 99999999999999999999",
                                        "Content-Length:",
+                                       "Content-Length: 5\t",
                                        "Transfer-Encoding: chunked",
                                        "transfer-encoding: Chunked",
                                        "Transfer-Encoding: gzip, chunked",
@@ -112,6 +107,7 @@ class RequestGenerator {
                                        "Connection: close, keep-alive",
                                        "Connection: xclose",
                                        "Connection: close x",
+                                       "Connection: close\t",
                                        "Connection:",
                                        "Upgrade: websocket",
                                        "Expect: 100-continue",
@@ -127,8 +123,6 @@ class RequestGenerator {
                                        "X-Very-Long-Name-Of-A-Header: value"});
   static constexpr auto kSplices = std::to_array<std::string_view>(
       {"\r\n ", "\r\n\t", "\n", "\r", " ", ": ", ", ", "\r\n\r\n", " HTTP/1.1", "GET ", "chunked"});
-
-  std::mt19937_64 random_;
 };
 
 }  // namespace finack::http::test

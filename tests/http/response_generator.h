@@ -1,16 +1,17 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <random>
 #include <string>
 #include <string_view>
+
+#include "http/dice.h"
 
 namespace finack::http::test {
 
 /// Makes responses to a GET, valid ones and mutated ones; the same seed makes the same sequence.
-class ResponseGenerator {
+class ResponseGenerator : Dice {
  public:
-  explicit ResponseGenerator(std::uint64_t seed) : random_(seed) {}
+  using Dice::Dice;
 
   std::string next() {
     std::string response = well_formed();
@@ -20,13 +21,6 @@ class ResponseGenerator {
   }
 
  private:
-  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
-  bool chance(std::uint64_t percent) { return below(100) < percent; }
-  template <std::size_t Size>
-  std::string_view pick(const std::array<std::string_view, Size>& choices) {
-    return choices[below(Size)];
-  }
-
   std::string well_formed() {
     static constexpr auto kVersions = std::to_array<std::string_view>(
         {"HTTP/1.1", "HTTP/1.0", "HTTP/1.0", "HTTP/2.0", "HTTP/0.9", "HTTP/1.2", "http/1.1"});
@@ -120,8 +114,6 @@ class ResponseGenerator {
        "0\r\nA : b\r\n\r\n", "0\r\nA\r\n\r\n", "0\r\nA: b\n\r\n", "0\r\n\r\nextra"});
   static constexpr auto kSplices = std::to_array<std::string_view>(
       {"\r\n ", "\r\n\t", "\n", "\r", " ", ": ", ", ", "\r\n\r\n", " HTTP/1.1", "chunked", "5"});
-
-  std::mt19937_64 random_;
 };
 
 }  // namespace finack::http::test

@@ -120,7 +120,7 @@ TEST_P(DialConformance, OverIpv6) {
   v6.sin6_family = AF_INET6;
   v6.sin6_addr = in6addr_loopback;
   if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&v6), sizeof v6) != 0) {
-    GTEST_SKIP() << "*** SKIPPED: no IPv6 on the loopback interface";
+    GTEST_SKIP() << "\n*** SKIPPED: no IPv6 on the loopback interface\n";
   }
   ::listen(listener.get(), 8);
   EXPECT_TRUE(dial(target_of(listener.get())));

@@ -319,6 +319,36 @@ TEST_P(Http1ResponseTest, a_file_that_is_shorter_than_promised_is_visibly_cut) {
   EXPECT_EQ(rig().requests[0].ending.cause, Cause::app_body_short);
 }
 
+/// The answer that the file was part of is cut, whatever was queued before and behind it.
+TEST_P(Http1ResponseTest, a_file_that_ends_early_cuts_its_own_answer) {
+  std::size_t served = 0;
+  SERVE([&](http::Exchange& x) {
+    if (++served == 2) {
+      EXPECT_TRUE(x.respond_file({}, file_of("12345"), 0, 100));
+    } else {
+      EXPECT_TRUE(x.respond({}, "whole"));
+    }
+  });
+  Client& client = rig().connect();
+  client.send(std::string(kGet) + std::string(kGet) + std::string(kGet));
+  EXPECT_TRUE(rig().until([&] { return client.gone(); })) << "the client waits for the rest";
+  EXPECT_TRUE(client.received.ends_with("12345"));
+  client.close();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(rig().connections[0].ending.cause, Cause::app_body_short);
+  EXPECT_EQ(rig().connections[0].ending.undelivered_bytes, 0U);
+  ASSERT_EQ(rig().requests.size(), served);
+  EXPECT_EQ(rig().requests[0].ending.cause, Cause::ok_completed);
+  EXPECT_EQ(rig().requests[1].ending.cause, Cause::app_body_short);
+  EXPECT_EQ(rig().requests[1].ending.delivered, Delivered::partial);
+  EXPECT_EQ(rig().requests[1].ending.undelivered_bytes, 0U);
+  // Whose answer was queued behind it: not a byte went out.
+  if (served == 3) {
+    EXPECT_EQ(rig().requests[2].ending.cause, Cause::app_body_short);
+    EXPECT_EQ(rig().requests[2].ending.delivered, Delivered::none);
+  }
+}
+
 /// A directory and a pipe open, and cannot be read from an offset.
 TEST_P(Http1ResponseTest, a_file_that_cannot_be_read_is_the_disks_fault) {
   int pipe[2];

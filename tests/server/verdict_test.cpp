@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "net/tcp_stream.h"
-#include "server/connection.h"
 
 namespace finack::server {
 namespace {
@@ -258,7 +257,7 @@ TEST(Verdict, a_timer_is_its_cause) {
            Row{TimerKind::lifetime, Phase::idle, Cause::timeout_lifetime},
            Row{TimerKind::drain, Phase::handling, Cause::timeout_drain},
        }) {
-    EXPECT_EQ(text(judge(row.timer, row.phase, false)),
+    EXPECT_EQ(text(judge(row.timer, row.phase, 0)),
               text(Verdict{EndedBy::local, How::timeout, row.phase, row.cause}));
     EXPECT_TRUE(record::info(row.cause).server_phases.contains(row.phase))
         << record::name(row.cause);
@@ -266,10 +265,55 @@ TEST(Verdict, a_timer_is_its_cause) {
 }
 
 TEST(Verdict, a_timer_that_finds_nothing_acknowledged_found_the_peer_gone) {
-  for (const TimerKind timer : {TimerKind::response_stall, TimerKind::flush})
+  for (const TimerKind timer : {TimerKind::response_stall, TimerKind::response_total,
+                                TimerKind::flush, TimerKind::idle, TimerKind::lifetime})
     EXPECT_EQ(
-        text(judge(timer, Phase::response, true)),
+        text(judge(timer, Phase::response, kGone)),
         text(Verdict{EndedBy::network, How::timeout, Phase::response, Cause::network_vanished}));
+}
+
+TEST(Verdict, a_timer_that_no_accepted_connection_has_is_a_bug) {
+  for (const TimerKind timer : {TimerKind::connect, TimerKind::tunnel_idle})
+    EXPECT_EQ(judge(timer, Phase::handling, 0).cause, Cause::bug_invariant);
+}
+
+// What comes behind our FIN.
+
+/// FIN while handling; by setting we cancel and answer 503: nothing proves what it meant.
+TEST(Verdict, neither_an_acknowledgement_nor_a_reset_of_the_503_comes_before_the_flush_limit) {
+  const Facts cancelled = standing(Cause::policy_half_close_cancelled);
+  const std::string unproved = "peer fin handling client.left_unproved";
+  EXPECT_EQ(text(judge(TimerKind::flush, Phase::flush, cancelled)), unproved);
+  EXPECT_EQ(text(judge(TimerKind::flush, Phase::flush, cancelled | kGone)), unproved);
+  for (const record::CauseInfo& info : record::all_causes()) {
+    if (info.cause == Cause::policy_half_close_cancelled) continue;
+    EXPECT_EQ(text(judge(TimerKind::flush, Phase::flush, standing(info.cause))),
+              "local timeout flush timeout.flush")
+        << info.name;
+  }
+}
+
+/// Request bytes meet our idle FIN; bytes behind any other close are agreed to be discarded.
+TEST(Verdict, request_bytes_behind_our_idle_fin_lost_a_race) {
+  const std::vector<Cause> idle = {Cause::timeout_idle, Cause::timeout_lifetime,
+                                   Cause::policy_idle_evicted};
+  for (const record::CauseInfo& info : record::all_causes()) {
+    const Facts facts = standing(info.cause);
+    const bool raced = std::ranges::find(idle, info.cause) != idle.end();
+    EXPECT_EQ(text(judge(Event::late_bytes(), Phase::idle, facts)),
+              raced ? "local timeout idle timeout.idle_raced" : "nothing")
+        << info.name;
+    // A budget of the connection may also end behind a response, which says so.
+    EXPECT_EQ(text(judge(Event::late_bytes(), Phase::flush, facts)), "nothing") << info.name;
+  }
+}
+
+TEST(Verdict, a_cut_says_whether_it_was_a_budget) {
+  EXPECT_EQ(text(judge_cut(Cause::timeout_drain, Phase::handling)),
+            "local timeout handling timeout.drain");
+  EXPECT_EQ(text(judge_cut(Cause::operator_shutdown_forced, Phase::flush)),
+            "local rst flush operator.shutdown_forced");
+  EXPECT_EQ(text(judge_cut(Cause::operator_killed, Phase::idle)), "local rst idle operator.killed");
 }
 
 }  // namespace

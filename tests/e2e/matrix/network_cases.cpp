@@ -107,11 +107,15 @@ void vanish_after(Stage& stage, const std::string& bytes, std::string_view phase
   peer.vanish();
 }
 
+/// The injection is of a system call, and a ring makes none.
+constexpr const char* kNotOnRing =
+    "an accept of io_uring is no system call: tests/net/io_uring_listener_test.cpp has it";
+
 /// Linux accept() hands out TCP connections that are already reset, so its ECONNABORTED is
 /// injected. The connection itself stays in the backlog; the next event of the listener brings it
 /// in.
 void abort_accept(Stage& stage) {
-  if (stage.backend() != "epoll") throw Skipped("an accept of io_uring cannot be made to fail");
+  if (stage.backend() != "epoll") throw Skipped(kNotOnRing);
   Peer* first = nullptr;
   fail_next_accept(stage.server().pid(), ECONNABORTED, stage.deadline(),
                    [&] { first = &stage.connect(); });
@@ -126,7 +130,7 @@ void abort_accept(Stage& stage) {
 /// The kernel has no memory for one more socket: whom it could not hand over is let go by a FIN, as
 /// where descriptors are lacking, and the next one is served.
 void lack_memory_at_accept(Stage& stage) {
-  if (stage.backend() != "epoll") throw Skipped("an accept of io_uring cannot be made to fail");
+  if (stage.backend() != "epoll") throw Skipped(kNotOnRing);
   Peer* first = nullptr;
   fail_next_accept(stage.server().pid(), ENOBUFS, stage.deadline(),
                    [&] { first = &stage.connect(); });
