@@ -1,4 +1,6 @@
 // The end of a connection: the procedure of closing, and its one record.
+#include <cassert>
+
 #include "net/address.h"
 #include "server/connection.h"
 #include "server/http1_exchange.h"
@@ -55,6 +57,10 @@ bool overridable(Cause cause) {
 
 void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
   if (over_) return;
+  if (closing_ != nullptr) {
+    end_closing(verdict, evidence);
+    return;
+  }
   if (verdict.ended_by == EndedBy::peer && verdict.how == How::fin) {
     // A client that closed before it had everything will reset; wait for that proof.
     if (verdict.phase == Phase::idle && stream_.unacknowledged() > 0)
@@ -79,6 +85,7 @@ void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
 
 /// Our FIN goes out behind the last byte; the client's FIN, a RST or a timer ends the procedure.
 void Connection::begin_close(const Verdict& verdict, const record::Evidence& evidence) {
+  assert(closing_ == nullptr && "it is ending already");
   closing_ = worker().make_closing();
   closing_->ending = make_ending(verdict, evidence);
   closing_->since = closing_->progress_at = worker().loop().now();
@@ -94,6 +101,16 @@ void Connection::begin_close(const Verdict& verdict, const record::Evidence& evi
   }
   if (paused_) update_reading();
   rearm();
+}
+
+/// It is ending already, and is waited for no longer. False: everything was acknowledged.
+bool Connection::end_closing(const Verdict& late, const record::Evidence& evidence) {
+  record::Ending ending = closing_->ending;
+  const bool lost = stream_.unacknowledged() > 0;
+  if (lost && active_ != nullptr) active_->set_late(late, evidence);
+  if (lost && overridable(ending.cause)) ending = make_ending(late, evidence);
+  finalize(ending, true);
+  return lost;
 }
 
 /// The client's FIN came, or the kernel says that everything is acknowledged.
@@ -271,16 +288,11 @@ bool Connection::retire(Cause cause) {
 bool Connection::cut(Cause cause) {
   if (over_) return false;
   if (closing_ != nullptr) {
-    record::Ending ending = closing_->ending;
-    const bool lost = stream_.unacknowledged() > 0;
     const bool timeout = cause == Cause::timeout_drain;
     const Verdict late{EndedBy::local, timeout ? How::timeout : How::rst, Phase::flush, cause};
     const record::Evidence evidence =
         timeout ? timer_evidence(record::TimerKind::drain) : record::Evidence{};
-    if (lost && active_ != nullptr) active_->set_late(late, evidence);
-    if (lost && overridable(ending.cause)) ending = make_ending(late, evidence);
-    finalize(ending, true);
-    return lost;
+    return end_closing(late, evidence);
   }
   const bool late = cause == Cause::timeout_drain;
   end({EndedBy::local, late ? How::timeout : How::rst, phase_, cause},
