@@ -59,7 +59,7 @@ class Cluster {
   http::ResponseLimits response_limits_;
   client::RetryRules retry_rules_;
   client::Backoff backoff_;
-  client::EjectionQuota quota_;
+  std::shared_ptr<client::EjectionQuota> quota_;
   client::Breaker breaker_;
   client::RetryBudget retry_budget_;
   std::vector<std::shared_ptr<client::UpstreamServer>> servers_;
