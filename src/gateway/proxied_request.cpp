@@ -44,7 +44,7 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
   response_due_.reset();
   fresh_only_ = holds_budget_ = holds_slot_ = body_sent_ = responding_ = response_empty_ = paused_ =
       blocked_ = gone_ = false;
-  told_ = tunnel_ = awaits_body_ = false;
+  told_ = tunnel_ = server_fin_ = awaits_body_ = false;
   WorkerCluster& share = *passage_.share;
   const RouteSettings& route = passage_.route->settings;
   share.enter();

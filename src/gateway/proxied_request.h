@@ -102,6 +102,7 @@ class ProxiedRequest final : public ListNode,
   void end_cut_response();
   bool try_again_for(int status, client::Progress progress);
   void note_answer();
+  void note_whole();
   bool send_head(const http::ReceivedResponse& head, std::string_view body, bool whole);
   void send_body(std::string_view bytes);
   void spool(std::string_view bytes);
@@ -163,6 +164,7 @@ class ProxiedRequest final : public ListNode,
   bool gone_ = false;            ///< The client has left, and the server's work goes on.
   bool told_ = false;            ///< The breaker knows.
   bool tunnel_ = false;          ///< Both sides have switched protocols.
+  bool server_fin_ = false;      ///< And the server has finished.
 };
 
 }  // namespace finack::gateway
