@@ -263,8 +263,8 @@ Expected<std::unique_ptr<server::Server>> Service::side_server(const std::string
 void Service::share_out_descriptors() {
   const sinks::ProcessFacts facts = sinks::read_process_facts();
   descriptor_limit_ = facts.max_fds;
-  const DescriptorShare share = share_descriptors(facts.max_fds, facts.open_fds,
-                                                  std::uint64_t{options_.workers} * listeners());
+  const DescriptorShare share = share_descriptors(
+      facts.max_fds, facts.open_fds, std::uint64_t{options_.workers} * listeners(), parts_.dials);
   most_connections_ = share.traffic;
   server_->limit_sockets(share.traffic);
   for (server::Server* side : {admin_.get(), probe_.get()})
@@ -317,9 +317,10 @@ void Service::announce_limit() const {
       limits, [this](std::uint32_t limit) { return limit == 0 || limit > most_connections_; });
   if (beyond == limits.end()) return;
   write_stderr_line(fmt::format(
-      "{}: {} connections at most: the process may open {} files, max-connections is {}; raise "
+      "{}: {} connections at most: the process may open {} files{}, max-connections is {}; raise "
       "LimitNOFILE or ulimit -n",
-      parts_.name, most_connections_, descriptor_limit_, count_or_none(*beyond)));
+      parts_.name, most_connections_, descriptor_limit_,
+      parts_.dials ? ", half of them kept for servers" : "", count_or_none(*beyond)));
 }
 
 std::size_t Service::listeners() const {
