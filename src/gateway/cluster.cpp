@@ -97,6 +97,7 @@ std::uint64_t status_bits(const std::vector<int>& statuses) {
 Cluster::Cluster(const ClusterSettings& settings)
     : requests(settings.breaker.limits.requests),
       pending(settings.breaker.limits.pending),
+      connections(settings.breaker.limits.connections),
       queued(settings.queue_limit),
       settings_(settings),
       timeouts_(timeouts_of(settings.timeouts)),

@@ -44,6 +44,9 @@ class Cluster {
   BoundedCount requests;
   /// Of them, those that wait for a connection, by breaker.limits.pending; not counted without one.
   BoundedCount pending;
+  /// Tries under way, each of one connection, by breaker.limits.connections; not counted
+  /// without one.
+  BoundedCount connections;
   /// Requests that wait for a slot; take_place() holds them to queue.limit.
   BoundedCount queued;
   /// False: no more may wait.

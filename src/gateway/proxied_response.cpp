@@ -140,11 +140,12 @@ void ProxiedRequest::spool(std::string_view bytes) {
 }
 
 void ProxiedRequest::spool_failed() {
+  const Cause cause = spool_.fault();
   if (try_.active()) {
-    try_.cancel(Cause::policy_other_leg);
+    cancel_for(cause);
     note_try();
   }
-  fail(Cause::resource_disk);
+  fail(cause);
 }
 
 /// The client takes bytes again: first those that wait.
