@@ -14,7 +14,9 @@ struct DescriptorShare {
 /// `accepting`: listening sockets of traffic over all workers. Kept back is a sixteenth of what is
 /// free (12 to 256), and what accepts may hold at one time before they are told that there is no
 /// room: up to 16 for each listening socket, but no more than a quarter of what is free. Never
-/// below one connection.
-DescriptorShare share_descriptors(std::uint64_t limit, std::uint64_t open, std::uint64_t accepting);
+/// below one connection. `dials`: a request may need a socket to a server, so that clients get half
+/// of what traffic can have.
+DescriptorShare share_descriptors(std::uint64_t limit, std::uint64_t open, std::uint64_t accepting,
+                                  bool dials = false);
 
 }  // namespace finack::app

@@ -15,7 +15,7 @@ using std::chrono::milliseconds;
 
 constexpr Nanos kShortest = milliseconds(1);
 constexpr Nanos kDay = hours(24);
-constexpr Nanos kMonth = hours(30 * 24);
+constexpr Nanos kLongestWait = hours(24 * 24);  // Of a timer.
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
@@ -47,7 +47,7 @@ constexpr TimeoutRow kTimeouts[] = {
     {{"timeout-body-total", "timeouts.body_total",
       "starts: head complete · restarts: never · stops: body complete", "no limit"},
      &Timeouts::body_total,
-     kMonth},
+     kLongestWait},
     {{"timeout-handler", "timeouts.handler",
       "starts: handler starts · restarts: never · stops: first response byte (cannot stop a plain "
       "handler; the watchdog names it)",
@@ -69,7 +69,7 @@ constexpr TimeoutRow kTimeouts[] = {
       "starts: first response byte · restarts: never · stops: last byte handed to the kernel",
       "no limit"},
      &Timeouts::response_total,
-     kMonth},
+     kLongestWait},
     {{"timeout-flush", "timeouts.flush",
       "starts: closing with bytes unacknowledged · restarts: progress · stops: all acknowledged",
       "no limit", "a client that vanished keeps its closing connection until the kernel gives up"},
@@ -80,7 +80,7 @@ constexpr TimeoutRow kTimeouts[] = {
       "timeout",
       "no limit", "idle connections are kept until the client closes them"},
      &Timeouts::idle,
-     kMonth},
+     kLongestWait},
     {{"idle-margin", "timeouts.idle_margin",
       "how much later than the advertised idle time we close, so that fewer requests cross our FIN",
       "close at the advertised time", "requests sent at the last moment meet our FIN more often"},
@@ -90,7 +90,7 @@ constexpr TimeoutRow kTimeouts[] = {
       "starts: accept · restarts: never · stops: the end; a budget of the whole connection",
       "no limit"},
      &Timeouts::lifetime,
-     kMonth},
+     kLongestWait},
     {{"timeout-drain", "timeouts.drain",
       "starts: the drain · restarts: never · stops: the last connection's end; what is left is cut",
       "no limit", "one request that never ends keeps the process from stopping"},

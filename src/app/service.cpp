@@ -277,8 +277,8 @@ void Service::share_out_descriptors() {
 
 DescriptorShare Service::limit_traffic(std::size_t listeners) {
   const std::uint64_t ports = std::uint64_t{options_.workers} * listeners;
-  const DescriptorShare share =
-      share_descriptors(descriptor_limit_, other_files_ + kFilesOfAPort * ports, ports);
+  const DescriptorShare share = share_descriptors(
+      descriptor_limit_, other_files_ + kFilesOfAPort * ports, ports, parts_.dials);
   server_->limit_sockets(share.traffic);
   return share;
 }
@@ -339,9 +339,10 @@ void Service::announce_limit() const {
       limits, [this](std::uint32_t limit) { return limit == 0 || limit > most_connections_; });
   if (beyond == limits.end()) return;
   write_stderr_line(fmt::format(
-      "{}: {} connections at most: the process may open {} files, max-connections is {}; raise "
+      "{}: {} connections at most: the process may open {} files{}, max-connections is {}; raise "
       "LimitNOFILE or ulimit -n",
-      parts_.name, most_connections_, descriptor_limit_, count_or_none(*beyond)));
+      parts_.name, most_connections_, descriptor_limit_,
+      parts_.dials ? ", half of them kept for servers" : "", count_or_none(*beyond)));
 }
 
 std::vector<server::ListenerOptions> Service::listeners() const {

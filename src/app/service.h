@@ -40,6 +40,8 @@ class Service {
     /// Where given, instead of the addresses of the options: each with settings of its own. Those
     /// of create() then hold for the process alone (loop_blocked).
     std::vector<server::ListenerOptions> listeners;
+    /// Requests may need sockets to servers: descriptors are kept for them.
+    bool dials = false;
     /// Answers on the admin listener what its built-in paths do not, 404 included; outlives the
     /// service. nullptr: nobody.
     http::Handler* admin = nullptr;

@@ -117,6 +117,7 @@ int serve(int argc, char** argv) {
     return make_worker(seat, board, workers);
   };
   parts.listeners = listeners;
+  parts.dials = true;
   parts.admin = &api;
   parts.on_reload = [&reload] { reload(); };
   parts.name = kName;

@@ -7,6 +7,7 @@
 #include "app/process_options.h"
 #include "config/address_text.h"
 #include "gateway/settings_table.h"
+#include "gateway/text_checks.h"
 
 namespace finack::cli {
 namespace {
@@ -66,6 +67,13 @@ void complete_upstreams(ServeSettings& settings, const std::string& file,
   gateway.routes.emplace_back().cluster = kUpstreamCluster;
 }
 
+/// What a Host can be compared with: a name, without a port.
+std::expected<void, std::string> check_one_host(std::string_view text) {
+  if (text.starts_with('*'))
+    return std::unexpected(fmt::format("'{}' is a pattern: write one name", text));
+  return gateway::check_host_pattern(text);
+}
+
 }  // namespace
 
 void describe_serve(config::Scope& root, ServeSettings& settings) {
@@ -77,7 +85,7 @@ void describe_serve(config::Scope& root, ServeSettings& settings) {
        "name by which the admin listener's live state may be asked for, besides addresses and "
        "localhost",
        "no other name"},
-      settings.admin_host, "a host name");
+      settings.admin_host, "a host name", check_one_host);
   table.list({"upstream", "",
               "a gateway without a file: servers of one cluster that every request goes to",
               "the file's clusters and routes"},

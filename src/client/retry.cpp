@@ -76,8 +76,10 @@ bool blames_server(Cause cause) {
     case CauseFamily::timeout:
       return server_was_slow(cause);
     case CauseFamily::upstream:
-      // A kept connection that was closed, and one that we cut, say nothing of the server's health.
-      return cause != Cause::upstream_stale_reuse && cause != Cause::upstream_ejected;
+      // A kept connection that was closed, and one that we cut, say nothing of the server's health;
+      // nor does a request for which none was asked.
+      return cause != Cause::upstream_stale_reuse && cause != Cause::upstream_ejected &&
+             cause != Cause::upstream_none_healthy && cause != Cause::upstream_circuit_open;
     case CauseFamily::network:
       return true;
     default:

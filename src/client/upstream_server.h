@@ -32,10 +32,11 @@ struct UpstreamTarget {
 /// is known of its keep-alive, and how much is under way. Any thread.
 struct UpstreamServer {
   UpstreamServer(std::string name_, UpstreamTarget target_, const HealthRules& rules,
-                 EjectionQuota& quota, Nanos own_keep_alive)
+                 std::shared_ptr<EjectionQuota> quota_, Nanos own_keep_alive)
       : name(std::move(name_)),
         target(std::move(target_)),
-        health(rules, quota),
+        quota(std::move(quota_)),
+        health(rules, *quota),
         keep_alive(own_keep_alive) {}
 
   /// What Host says where the request has none of its own.
@@ -48,6 +49,8 @@ struct UpstreamServer {
   std::uint32_t weight = 1;
   bool backup = false;  ///< Used only while no other server is available.
 
+  /// Its cluster's: whoever holds a server may hold it longer than the cluster lives.
+  const std::shared_ptr<EjectionQuota> quota;
   ServerHealth health;
   LearnedKeepAlive keep_alive;
   std::atomic<std::uint32_t> requests_live{0};     ///< Tries under way.

@@ -58,6 +58,8 @@ int status_of(Cause cause) {
       return 413;
     case Cause::policy_loop:
       return 508;
+    case Cause::policy_bad_request:
+      return 400;
     default:
       return 502;
   }

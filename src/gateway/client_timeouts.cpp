@@ -42,14 +42,14 @@ constexpr TimeoutRow kTimeouts[] = {
     {config::key("try", "budget of one try, from the dial or checkout to its end", "no limit"),
      &ClientTimeouts::try_, &RouteTimeouts::try_, kDay},
     {config::key("request_total", "budget of a request, with the queue and all tries", "no limit"),
-     &ClientTimeouts::request_total, &RouteTimeouts::request_total, kMonth},
+     &ClientTimeouts::request_total, &RouteTimeouts::request_total, kLongestWait},
     {config::key("queue", "starts: a slot is awaited · restarts: never · stops: a slot", "no limit",
                  "requests may wait for ever while a cluster is full"),
      &ClientTimeouts::queue, &RouteTimeouts::queue, kDay},
     {config::key("tunnel_idle",
                  "starts: upgraded · restarts: each byte either way · stops: the end", "no limit",
                  "a tunnel whose peers are silent is kept for ever"),
-     &ClientTimeouts::tunnel_idle, &RouteTimeouts::tunnel_idle, kMonth},
+     &ClientTimeouts::tunnel_idle, &RouteTimeouts::tunnel_idle, kLongestWait},
 };
 
 }  // namespace

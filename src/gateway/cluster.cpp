@@ -64,9 +64,15 @@ client::HealthRules health_rules_of(const HealthSettings& h) {
   return rules;
 }
 
+constexpr std::string_view kUnix = "unix:";
+
+/// "": a path has none.
+std::string host_of(const std::string& address) {
+  return address.starts_with(kUnix) ? "" : address.substr(0, address.rfind(':'));
+}
+
 /// The file's check has let only these forms through.
 client::UpstreamTarget target_of(const std::string& address) {
-  constexpr std::string_view kUnix = "unix:";
   if (address.starts_with(kUnix)) return net::DialTarget::unix_socket(address.substr(kUnix.size()));
   if (const auto parsed = parse_address(address))
     return net::DialTarget{.address = *parsed, .unix_path = {}};
@@ -91,6 +97,7 @@ std::uint64_t status_bits(const std::vector<int>& statuses) {
 Cluster::Cluster(const ClusterSettings& settings)
     : requests(settings.breaker.limits.requests),
       pending(settings.breaker.limits.pending),
+      connections(settings.breaker.limits.connections),
       queued(settings.queue_limit),
       settings_(settings),
       timeouts_(timeouts_of(settings.timeouts)),
@@ -98,7 +105,8 @@ Cluster::Cluster(const ClusterSettings& settings)
       response_limits_(response_limits_of(settings.limits)),
       retry_rules_(retry_rules_of(settings.retry)),
       backoff_{.base = settings.retry.backoff.base, .most = settings.retry.backoff.most},
-      quota_(count(settings.servers), settings.health.passive.eject_percent),
+      quota_(std::make_shared<client::EjectionQuota>(count(settings.servers),
+                                                     settings.health.passive.eject_percent)),
       breaker_(breaker_rules_of(settings.breaker)),
       retry_budget_(settings.retry.budget.percent, settings.retry.budget.least,
                     settings.breaker.limits.retries) {}
@@ -123,9 +131,8 @@ Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settin
     if (context != nullptr) {
       const UpstreamTlsSettings& tls = *settings.tls;
       target.tls = context;
-      const std::size_t colon = server.address.rfind(':');
       target.tls_peer = {
-          .name = tls.server_name.empty() ? server.address.substr(0, colon) : tls.server_name,
+          .name = tls.server_name.empty() ? host_of(server.address) : tls.server_name,
           .server = server.address};
     }
     auto made = std::make_shared<client::UpstreamServer>(server.address, std::move(target), health,

@@ -44,6 +44,9 @@ class Cluster {
   BoundedCount requests;
   /// Of them, those that wait for a connection, by breaker.limits.pending; not counted without one.
   BoundedCount pending;
+  /// Tries under way, each of one connection, by breaker.limits.connections; not counted
+  /// without one.
+  BoundedCount connections;
   /// Requests that wait for a slot; take_place() holds them to queue.limit.
   BoundedCount queued;
   /// False: no more may wait.
@@ -59,7 +62,7 @@ class Cluster {
   http::ResponseLimits response_limits_;
   client::RetryRules retry_rules_;
   client::Backoff backoff_;
-  client::EjectionQuota quota_;
+  std::shared_ptr<client::EjectionQuota> quota_;
   client::Breaker breaker_;
   client::RetryBudget retry_budget_;
   std::vector<std::shared_ptr<client::UpstreamServer>> servers_;

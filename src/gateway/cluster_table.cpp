@@ -58,7 +58,7 @@ void describe_pool(Scope& scope, PoolSettings& pool) {
       key("requests_per_connection", "requests of one connection; then it is retired", "no limit"),
       pool.requests_per_connection, 1, 1'000'000'000);
   table.duration(key("age", "age of a connection; then it is retired when free", "no limit"),
-                 pool.age, kShortest, kMonth);
+                 pool.age, kShortest, kLongestWait);
   table.duration(key("idle",
                      "how long a free connection is kept; what is learned of the server's own "
                      "limit is used when it is shorter",
@@ -285,6 +285,14 @@ void describe_cluster(Scope& scope, ClusterSettings& cluster) {
           break;
         }
       }
+    }
+    const auto nameless = std::ranges::find_if(
+        cluster.servers, [](const auto& server) { return server.address.starts_with("unix:"); });
+    if (cluster.tls && cluster.tls->verify && cluster.tls->server_name.empty() &&
+        nameless != cluster.servers.end()) {
+      report("tls", fmt::format("{} has no name that its certificate could be for: give "
+                                "server_name",
+                                nameless->address));
     }
     if (std::ranges::all_of(cluster.servers, &UpstreamServerSettings::backup)) {
       report("servers", "all of them are backups");

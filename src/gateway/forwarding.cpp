@@ -44,6 +44,12 @@ bool has_field(const std::vector<Header>& headers, std::string_view lower) {
       headers, [lower](const Header& field) { return http::equals_lower(field.name, lower); });
 }
 
+/// RFC 9110 9.3.8: a TRACE must not have any.
+bool traces_content(const http::RequestHead& head) {
+  return head.method == http::Method::trace && head.framing != http::Framing::none &&
+         (head.framing != http::Framing::length || head.content_length != 0);
+}
+
 }  // namespace
 
 std::string_view allowed_upgrade(std::string_view upgrade,
@@ -91,6 +97,10 @@ ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& h
     request.refused = record::Cause::policy_loop;
     return request;
   }
+  if (traces_content(head)) {
+    request.refused = record::Cause::policy_bad_request;
+    return request;
+  }
   headers.assign(head.headers.begin(), head.headers.end());
   const http::HopByHop connection = http::remove_hop_by_hop(headers);
   std::erase_if(headers, [](const Header& field) {
@@ -109,7 +119,7 @@ ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& h
   if (const std::string_view line = via_.line(head.minor); !line.empty()) {
     headers.push_back({"Via", line});
   }
-  apply_edits(route.headers.request, headers);
+  apply_request_edits(route.headers.request, headers);
   return request;
 }
 

@@ -38,7 +38,7 @@ constexpr TimeoutRow kTimeouts[] = {
      &ListenerTimeouts::body_idle, kDay},
     {key("body_total", "starts: head complete · restarts: never · stops: body complete",
          "no limit"),
-     &ListenerTimeouts::body_total, kMonth},
+     &ListenerTimeouts::body_total, kLongestWait},
     {key("handler",
          "starts: handler starts · restarts: never · stops: first response byte (cannot stop a "
          "plain "
@@ -58,7 +58,7 @@ constexpr TimeoutRow kTimeouts[] = {
     {key("response_total",
          "starts: first response byte · restarts: never · stops: last byte handed to the kernel",
          "no limit"),
-     &ListenerTimeouts::response_total, kMonth},
+     &ListenerTimeouts::response_total, kLongestWait},
     {key("flush",
          "starts: closing with bytes unacknowledged · restarts: progress · stops: all acknowledged",
          "no limit",
@@ -68,7 +68,7 @@ constexpr TimeoutRow kTimeouts[] = {
          "starts: response done · restarts: never · stops: next byte; advertised as Keep-Alive: "
          "timeout",
          "no limit", "idle connections are kept until the client closes them"),
-     &ListenerTimeouts::idle, kMonth},
+     &ListenerTimeouts::idle, kLongestWait},
     {key("idle_margin",
          "how much later than the advertised idle time we close, so that fewer requests cross our "
          "FIN",
@@ -78,7 +78,7 @@ constexpr TimeoutRow kTimeouts[] = {
     {key("lifetime",
          "starts: accept · restarts: never · stops: the end; a budget of the whole connection",
          "no limit"),
-     &ListenerTimeouts::lifetime, kMonth},
+     &ListenerTimeouts::lifetime, kLongestWait},
     {key("drain",
          "starts: the drain, or the reload that removes the listener · restarts: never · stops: "
          "the "

@@ -17,7 +17,8 @@ constexpr std::size_t kGroups = 10;
 char bad_byte(std::string_view with) {
   bool query = false;
   for (std::size_t i = 0; i < with.size(); ++i) {
-    if (with[i] == '\\' && i + 1 < with.size() && with[i + 1] != '\\') {
+    if (with[i] == '\\') {
+      if (i + 1 == with.size() || !http::scan::is_digit(with[i + 1])) return with[i];
       ++i;
       continue;
     }

@@ -42,7 +42,7 @@ void ProxiedRequest::client_gone() {
 
 /// Nobody waits for the server's work, and it goes on for longer than the route allows.
 void ProxiedRequest::ran_too_long() {
-  try_.cancel(Cause::policy_other_leg);
+  cancel_for(exchange_->left().cause);
   note_try();
   fail(Cause::policy_other_leg);
 }

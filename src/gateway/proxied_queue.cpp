@@ -21,7 +21,7 @@ bool ProxiedRequest::begin_if_possible() {
   holds_slot_ = true;
   const Choice choice = passage_.share->pick(exchange_->request(), forwarded_.client,
                                              std::span(tried_).first(tried_count_));
-  if (choice.full) {
+  if (choice.full || (choice.server && !take_connection())) {
     if (new_slot) {
       holds_slot_ = false;
       cluster.requests.give_back();
@@ -42,8 +42,22 @@ bool ProxiedRequest::begin_if_possible() {
   return true;
 }
 
+/// False: another worker was first.
+bool ProxiedRequest::take_connection() {
+  BoundedCount& connections = passage_.to->cluster->connections;
+  if (connections.most() == 0) return true;
+  holds_try_ = connections.try_take();
+  return holds_try_;
+}
+
+void ProxiedRequest::give_connection() {
+  if (!std::exchange(holds_try_, false)) return;
+  passage_.to->cluster->connections.give_back();
+  passage_.share->note_slot();
+}
+
 void ProxiedRequest::queue_up() {
-  if (!passage_.to->cluster->take_place()) return fail(Cause::policy_overload_shed);
+  if (!passage_.to->cluster->take_place()) return shed("queue");
   holds_place_ = true;
   exchange_->set_queued(true);
   passage_.share->wait(turn_, holds_slot_);

@@ -44,7 +44,7 @@ void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::strin
   response_due_.reset();
   fresh_only_ = holds_budget_ = holds_slot_ = body_sent_ = responding_ = response_empty_ = paused_ =
       blocked_ = gone_ = false;
-  told_ = tunnel_ = awaits_body_ = false;
+  told_ = tunnel_ = server_fin_ = awaits_body_ = false;
   WorkerCluster& share = *passage_.share;
   const RouteSettings& route = passage_.route->settings;
   share.enter();
@@ -83,7 +83,7 @@ void ProxiedRequest::ask(std::size_t server) {
   BoundedCount& pending = passage_.to->cluster->pending;
   if (pending.most() != 0) {
     holds_pending_ = pending.try_take();
-    if (!holds_pending_) return fail(Cause::policy_overload_shed);
+    if (!holds_pending_) return shed("pending");
   }
   server_ = server;
   ++number_;
@@ -157,7 +157,7 @@ void ProxiedRequest::body_cut() {
   if (exchange_ == nullptr) return;  // The exchange has told so already, from inside.
   if (body_.fault() == Cause::unknown) return client_gone();
   if (try_.active()) {
-    try_.cancel(Cause::policy_other_leg);
+    cancel_for(body_.fault());
     note_try();
   }
   fail(body_.fault());
@@ -239,8 +239,13 @@ void ProxiedRequest::out_of_time() {
   fail(Cause::timeout_request_total);
 }
 
+/// `full`: what has no room.
+void ProxiedRequest::shed(const char* full) {
+  fail(Cause::policy_overload_shed, Cause::policy_overload_shed, full);
+}
+
 /// Answers with an error, or cuts what has begun; `because` decides what the client is told.
-void ProxiedRequest::fail(Cause cause, Cause because) {
+void ProxiedRequest::fail(Cause cause, Cause because, const char* resource) {
   tell_breaker(blames_server(because) ? Word::bad : Word::none);
   exchange_->set_upstream(tries_.all());
   http::Exchange& exchange = *std::exchange(exchange_, nullptr);
@@ -251,7 +256,11 @@ void ProxiedRequest::fail(Cause cause, Cause because) {
   } else {
     record::Evidence evidence;
     if (because != cause) evidence.reason = record::name(because).data();
-    if (cause == Cause::policy_overload_shed) evidence.resource = "queue";
+    evidence.resource = resource;
+    if (body_.error() != 0) {
+      evidence.error = body_.error();
+      evidence.resource = cause == Cause::resource_disk ? "disk" : "descriptors";
+    }
     if (cause == Cause::timeout_queue) {
       evidence.setting = "timeouts.queue";
       evidence.setting_value = static_cast<std::uint64_t>(passage_.to->queue.count());
@@ -283,6 +292,7 @@ void ProxiedRequest::done() {
   note_connected();
   Cluster& cluster = *passage_.to->cluster;
   if (holds_budget_) cluster.retry_budget().give_back();
+  give_connection();
   give_slot();
   body_.reset();
   spool_.reset();

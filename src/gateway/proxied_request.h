@@ -59,6 +59,8 @@ class ProxiedRequest final : public ListNode,
   void queue_up();
   void leave_queue();
   void give_slot();
+  bool take_connection();
+  void give_connection();
   void queued_too_long();
   void ask(std::size_t server);
   void note_connected();
@@ -77,11 +79,15 @@ class ProxiedRequest final : public ListNode,
   bool retry(const client::RetryDecision& decision);
   void note_tried();
   void out_of_time();
-  void fail(record::Cause cause, record::Cause because);
+  void shed(const char* full);
+  void fail(record::Cause cause, record::Cause because, const char* resource = nullptr);
   void fail(record::Cause cause) { fail(cause, cause); }
   enum class Word : std::uint8_t { good, bad, none };
   void tell_breaker(Word word);
-  void note_try() { tries_.add(try_.summary()); }
+  void note_try() {
+    tries_.add(try_.summary());
+    give_connection();
+  }
   void done();
 
   // The client leaves.
@@ -102,6 +108,7 @@ class ProxiedRequest final : public ListNode,
   void end_cut_response();
   bool try_again_for(int status, client::Progress progress);
   void note_answer();
+  void note_whole();
   bool send_head(const http::ReceivedResponse& head, std::string_view body, bool whole);
   void send_body(std::string_view bytes);
   void spool(std::string_view bytes);
@@ -153,6 +160,7 @@ class ProxiedRequest final : public ListNode,
   bool holds_budget_ = false;
   bool holds_slot_ = false;      ///< One of Cluster::requests,
   bool holds_pending_ = false;   ///< of Cluster::pending,
+  bool holds_try_ = false;       ///< of Cluster::connections,
   bool holds_place_ = false;     ///< of Cluster::queued.
   bool body_sent_ = false;       ///< All of it, in this try.
   bool awaits_body_ = false;     ///< Bytes of it from the client.
@@ -163,6 +171,7 @@ class ProxiedRequest final : public ListNode,
   bool gone_ = false;            ///< The client has left, and the server's work goes on.
   bool told_ = false;            ///< The breaker knows.
   bool tunnel_ = false;          ///< Both sides have switched protocols.
+  bool server_fin_ = false;      ///< And the server has finished.
 };
 
 }  // namespace finack::gateway

@@ -26,6 +26,7 @@ void ProxiedRequest::on_try_response(const http::ReceivedResponse& head, std::st
   if (over) note_try();
   if (try_again_for(head.status, progress)) return;
   note_answer();
+  if (over && progress != Progress::cut) note_whole();
   if (head.framing == ResponseFraming::length) response_due_ = *head.content_length - body.size();
   response_empty_ = head.status == 205;  // RFC 9110 15.3.6
   if (response_empty_) body = {};
@@ -65,11 +66,12 @@ bool ProxiedRequest::try_again_for(int status, Progress progress) {
 }
 
 void ProxiedRequest::note_answer() {
-  Cluster& cluster = *passage_.to->cluster;
   passage_.share->observe(server_, loop_.now() - try_began_);
-  cluster.servers()[server_]->health.succeeded();
   tell_breaker(Word::good);
 }
+
+/// A head alone shows no health: a server may break off every body.
+void ProxiedRequest::note_whole() { passage_.to->cluster->servers()[server_]->health.succeeded(); }
 
 /// `whole`: with its body, and the exchange is let go of. False: a field cannot be sent.
 bool ProxiedRequest::send_head(const http::ReceivedResponse& head, std::string_view body,
@@ -98,6 +100,7 @@ void ProxiedRequest::on_try_body(std::string_view bytes, Progress progress,
                                  std::span<const http::Header> trailers) {
   const bool over = progress != Progress::more;
   if (response_due_) *response_due_ -= bytes.size();
+  if (over && progress != Progress::cut) note_whole();
   if (exchange_ == nullptr) {
     if (over) done();
     return;
@@ -137,11 +140,12 @@ void ProxiedRequest::spool(std::string_view bytes) {
 }
 
 void ProxiedRequest::spool_failed() {
+  const Cause cause = spool_.fault();
   if (try_.active()) {
-    try_.cancel(Cause::policy_other_leg);
+    cancel_for(cause);
     note_try();
   }
-  fail(Cause::resource_disk);
+  fail(cause);
 }
 
 /// The client takes bytes again: first those that wait.

@@ -10,6 +10,7 @@ using record::Cause;
 
 void ProxiedRequest::open_tunnel(const http::ReceivedResponse& head) {
   note_answer();
+  note_whole();
   if (!switch_client(head)) {
     if (const http::Departure left = exchange_->left()) return abandon(left.cause);
     try_.cancel(Cause::app_cancelled);
@@ -41,13 +42,17 @@ void ProxiedRequest::on_try_tunnel_bytes(std::string_view bytes) {
 }
 
 void ProxiedRequest::on_try_tunnel_fin() {
+  server_fin_ = true;
   if (exchange_ != nullptr) exchange_->finish();
 }
 
-/// Its leg is over. Where both had finished, the client may still take the last of it.
+/// Its leg is over. A server that had finished has sent all of it, whatever its end is, and the
+/// client may still take the last of that; what the client says meanwhile is for nobody.
 void ProxiedRequest::tunnel_left(const record::Ending& ending) {
   note_try();
-  if (ending.cause != Cause::ok_tunnel_done) return fail(ending.cause);
+  const bool all_sent = server_fin_ && client::blames_server(ending.cause);
+  if (ending.cause != Cause::ok_tunnel_done && !all_sent) return fail(ending.cause);
+  if (all_sent) exchange_->resume_reading();
   if (const Nanos most = passage_.to->timeouts.tunnel_idle; most != Nanos(0))
     pause_.set(most, &ProxiedRequest::tunnel_silent);
 }

@@ -111,15 +111,19 @@ void Proxy::pass(http::Exchange& exchange, const Found& found) {
   if (spare_.empty()) {
     requests_.push_back(std::make_unique<ProxiedRequest>(*this, parts_));
     spare_.push_front(*requests_.back());
+    ++spares_;
   }
   ProxiedRequest& request = spare_.pop_front();
+  --spares_;
   busy_.push_back(request);
   request.start(exchange, std::move(passage), target);
 }
 
 void Proxy::give_back(ProxiedRequest& request) {
   request.ListNode::unlink();
+  if (spares_ == kSpareRequests) return parts_.loop->defer(*this);  // It is still on the stack.
   spare_.push_front(request);
+  ++spares_;
 }
 
 bool Proxy::stays(const Cluster& cluster) const {
@@ -179,6 +183,9 @@ bool Proxy::empty() const {
 
 /// Clusters of former plans go when they are empty; who closes is told when nothing is left.
 void Proxy::run_deferred() {
+  // Those beyond the spare ones are in neither list.
+  if (requests_.size() > kSpareRequests)
+    std::erase_if(requests_, [](const auto& request) { return !request->ListNode::linked(); });
   std::erase_if(clusters_, [this](const auto& entry) {
     return entry.second->empty() && !stays(*entry.first);
   });

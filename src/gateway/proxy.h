@@ -47,6 +47,10 @@ class Proxy final : public http::Handler, private net::Deferred {
 
   // For requests.
   void give_back(ProxiedRequest& request);
+  /// Requests whose memory is kept for the next ones, and those under way.
+  std::size_t kept() const { return requests_.size(); }
+  /// So many are kept when a burst is over.
+  static constexpr std::size_t kSpareRequests = 1024;
   /// Room for a response's fields, for the length of a call.
   std::vector<http::Header>& scratch_headers() { return headers_; }
 
@@ -67,6 +71,7 @@ class Proxy final : public http::Handler, private net::Deferred {
   HealthChecker checks_;
   std::vector<std::unique_ptr<ProxiedRequest>> requests_;
   IntrusiveList<ProxiedRequest> spare_;
+  std::size_t spares_ = 0;
   IntrusiveList<ProxiedRequest> busy_;
   record::Cause closing_ = record::Cause::unknown;
   bool leaving_ = false;  ///< Something is to be done when it is empty.

@@ -70,7 +70,7 @@ BodyRead RequestBody::read() {
   }
   if (!lost_ && position_ < held_.size()) {
     const auto piece = held_.at(position_);
-    if (!piece) return fail(Cause::resource_disk);
+    if (!piece) return fail(held_.fault());
     position_ += piece->size();
     return {BodyRead::Kind::chunk, *piece};
   }
@@ -94,7 +94,7 @@ BodyRead RequestBody::receive() {
     held_.close();
     return got;
   }
-  if (!held_.put(got.bytes)) return fail(Cause::resource_disk);
+  if (!held_.put(got.bytes)) return fail(held_.fault());
   position_ = held_.size();
   return got;
 }

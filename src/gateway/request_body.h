@@ -40,8 +40,10 @@ class RequestBody {
   /// `cut`.
   http::BodyRead read();
   /// Why read() or gather() said `cut`, where the client is not the reason; else unknown:
-  /// policy.body_too_large by the route's limit, resource.disk.
+  /// policy.body_too_large by the route's limit, resource.disk, resource.descriptors.
   record::Cause fault() const { return fault_; }
+  /// The errno with the latter two.
+  int error() const { return framing_ == http::Framing::none ? 0 : held_.error(); }
 
  private:
   http::BodyRead receive();

@@ -30,14 +30,15 @@ class ResponseSpool {
   bool active() const { return active_; }
   bool empty() const { return position_ == buffer_.size(); }
   bool full() const { return buffer_.full(); }
-  /// False: resource.disk.
+  /// False: for fault().
   bool put(std::string_view bytes) { return buffer_.put(bytes); }
-  /// Takes the next piece of what is there; valid until the next call. nullopt: resource.disk.
+  /// Takes the next piece of what is there; valid until the next call. nullopt: for fault().
   std::optional<std::string_view> take() {
     const auto piece = buffer_.at(position_);
     if (piece) position_ += piece->size();
     return piece;
   }
+  record::Cause fault() const { return buffer_.fault(); }
   /// All of it was taken: there is room again.
   void rewind() {
     if (position_ == 0) return;

@@ -61,7 +61,7 @@ class ServerCheck final : private client::ConnectionOwner, private client::Conne
   const std::size_t server_;
   std::mt19937_64& random_;
   const std::function<void()> emptied_;
-  client::EjectionQuota no_quota_{0, 0};
+  std::shared_ptr<client::EjectionQuota> no_quota_ = std::make_shared<client::EjectionQuota>(0, 0);
   client::UpstreamServer probed_;  ///< The server as its checks alone know it.
   const std::string host_;
   Alarm<ServerCheck> next_;

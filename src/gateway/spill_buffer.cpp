@@ -29,11 +29,17 @@ Fd open_unnamed(const std::string& directory) {
 void SpillBuffer::begin(const BufferSettings& bounds, const std::string& directory) {
   bounds_ = bounds;
   directory_ = &directory;
+  error_ = 0;
   clear();
 }
 
 bool SpillBuffer::full() const {
   return on_disk_ >= bounds_.disk && (on_disk_ > 0 || memory_.size() >= bounds_.memory);
+}
+
+record::Cause SpillBuffer::fault() const {
+  return error_ == EMFILE || error_ == ENFILE ? record::Cause::resource_descriptors
+                                              : record::Cause::resource_disk;
 }
 
 bool SpillBuffer::put(std::string_view bytes) {
@@ -45,12 +51,18 @@ bool SpillBuffer::put(std::string_view bytes) {
 
 bool SpillBuffer::put_on_disk(std::string_view bytes) {
   if (!file_) file_ = open_unnamed(*directory_);
-  if (!file_) return false;
+  if (!file_) {
+    error_ = errno;
+    return false;
+  }
   while (!bytes.empty()) {
     const ssize_t n =
         ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(on_disk_));
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
+    if (n <= 0) {
+      error_ = n < 0 ? errno : EIO;
+      return false;
+    }
     on_disk_ += static_cast<std::uint64_t>(n);
     bytes.remove_prefix(static_cast<std::size_t>(n));
   }
@@ -72,7 +84,10 @@ std::optional<std::string_view> SpillBuffer::at(std::uint64_t offset) {
   do {
     n = ::pread(file_.get(), piece_.get(), most, static_cast<off_t>(from));
   } while (n < 0 && errno == EINTR);
-  if (n <= 0) return std::nullopt;
+  if (n <= 0) {
+    error_ = n < 0 ? errno : EIO;
+    return std::nullopt;
+  }
   return std::string_view(piece_.get(), static_cast<std::size_t>(n));
 }
 
@@ -88,6 +103,7 @@ void SpillBuffer::close() {
   clear();
   file_.reset();
   piece_.reset();
+  error_ = 0;
 }
 
 }  // namespace finack::gateway

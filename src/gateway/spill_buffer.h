@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "finack/base/fd.h"
+#include "finack/record/cause.h"
 #include "gateway/route_settings.h"
 
 namespace finack::gateway {
@@ -19,9 +20,13 @@ class SpillBuffer {
   void begin(const BufferSettings& bounds, const std::string& directory);
 
   /// Takes all of it, also beyond the bounds: whoever goes on although full() is true exceeds them.
-  /// False: the file could not be written, and what the buffer holds is of no use any more.
+  /// False: the file could not be written, and what the buffer holds is of no use any more;
+  /// fault() and error() say why.
   bool put(std::string_view bytes);
   bool full() const;
+  /// Why put() or at() failed: resource.disk or resource.descriptors, and the errno.
+  record::Cause fault() const;
+  int error() const { return error_; }
   std::uint64_t size() const { return memory_.size() + on_disk_; }
   /// All of it, when all is in memory.
   std::optional<std::string_view> whole() const;
@@ -41,6 +46,7 @@ class SpillBuffer {
   std::string memory_;
   Fd file_;
   std::uint64_t on_disk_ = 0;
+  int error_ = 0;
   std::unique_ptr<char[]> piece_;  ///< What was read of the file.
 };
 

@@ -49,8 +49,8 @@ WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> 
 bool WorkerCluster::find_candidates(Instant now, bool repeatable) {
   const auto& servers = cluster_->servers();
   const std::uint32_t most = cluster_->pool_rules().connections;
-  const std::uint32_t most_of_all = cluster_->settings().breaker.limits.connections;
-  std::uint32_t all = 0;
+  const BoundedCount& all = cluster_->connections;
+  const bool room_for_one = all.most() == 0 || all.count() < all.most();
   for (std::size_t i = 0; i < servers.size(); ++i) {
     const client::UpstreamServer& server = *servers[i];
     candidates_[i] = {.weight = server.weight,
@@ -60,12 +60,11 @@ bool WorkerCluster::find_candidates(Instant now, bool repeatable) {
                       .avoided = server.health.avoided(now, repeatable),
                       .live = server.requests_live.load(std::memory_order_relaxed),
                       .latency = &latencies_[i]};
-    all += candidates_[i].live;
   }
   // A try takes one connection, so that tries are what counts.
   bool full = false;
   for (Candidate& one : candidates_) {
-    const bool room = (most == 0 || one.live < most) && (most_of_all == 0 || all < most_of_all);
+    const bool room = (most == 0 || one.live < most) && room_for_one;
     full = full || (one.available && !room);
     one.available = one.available && room;
   }

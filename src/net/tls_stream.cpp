@@ -82,9 +82,10 @@ void TlsStream::set_peer(const TlsPeer& peer) {
   SSL* ssl = ssl_.get();
   std::string host = peer.name;
   if (!host.empty() && host.back() == '.') host.pop_back();  // RFC 6066 section 3
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   session_key_ = host + '\n' + peer.server;
   bool ok = true;
-  if (!host.starts_with('[') && parse_host(host)) {
+  if (parse_host(host)) {
     ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str()) == 1;
   } else if (!host.empty()) {
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -146,6 +146,7 @@ class Connection final : public StreamObserver, public net::Timer {
   std::optional<Verdict> judge_end(EndKind kind, std::size_t unacked) const;
   void begin_close(const Verdict& verdict, const record::Evidence& evidence);
   record::Delivered delivered(std::size_t undelivered) const;
+  bool end_closing(const Verdict& late, const record::Evidence& evidence);
   void check_close();
   void finalize(const record::Ending& ending, bool reset) {
     finalize(ending, reset, stream_.unacknowledged());

@@ -1,4 +1,6 @@
 // The end of a connection: the procedure of closing, and its one record.
+#include <cassert>
+
 #include "net/address.h"
 #include "server/connection.h"
 #include "server/http1_exchange.h"
@@ -40,6 +42,10 @@ bool by_force(Cause cause) {
 
 void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
   if (over_) return;
+  if (closing_ != nullptr) {
+    end_closing(verdict, evidence);
+    return;
+  }
   if (verdict.ended_by == EndedBy::peer && verdict.how == How::fin) {
     // A client that closed before it had everything will reset; wait for that proof.
     if (verdict.phase == Phase::idle && stream_.unacknowledged() > 0)
@@ -64,6 +70,7 @@ void Connection::end(const Verdict& verdict, const record::Evidence& evidence) {
 
 /// Our FIN goes out behind the last byte; the client's FIN, a RST or a timer ends the procedure.
 void Connection::begin_close(const Verdict& verdict, const record::Evidence& evidence) {
+  assert(closing_ == nullptr && "it is ending already");
   closing_ = worker().make_closing();
   closing_->ending = make_ending(verdict, evidence);
   closing_->since = closing_->progress_at = worker().loop().now();
@@ -79,6 +86,16 @@ void Connection::begin_close(const Verdict& verdict, const record::Evidence& evi
   }
   if (paused_) update_reading();
   rearm();
+}
+
+/// It is ending already, and is waited for no longer. False: everything was acknowledged.
+bool Connection::end_closing(const Verdict& late, const record::Evidence& evidence) {
+  record::Ending ending = closing_->ending;
+  const bool lost = stream_.unacknowledged() > 0;
+  if (lost && active_ != nullptr) active_->set_late(late, evidence);
+  if (lost && overridable(ending.cause)) ending = make_ending(late, evidence);
+  finalize(ending, true);
+  return lost;
 }
 
 /// The client's FIN came, or the kernel says that everything is acknowledged.
@@ -256,13 +273,7 @@ bool Connection::cut(Cause cause) {
   const record::Evidence evidence =
       cause == Cause::timeout_drain ? timer_evidence(record::TimerKind::drain) : record::Evidence{};
   if (closing_ != nullptr) {
-    record::Ending ending = closing_->ending;
-    const bool lost = stream_.unacknowledged() > 0;
-    const Verdict late = judge_cut(cause, Phase::flush);
-    if (lost && active_ != nullptr) active_->set_late(late, evidence);
-    if (lost && overridable(ending.cause)) ending = make_ending(late, evidence);
-    finalize(ending, true);
-    return lost;
+    return end_closing(judge_cut(cause, Phase::flush), evidence);
   }
   end(judge_cut(cause, phase_), evidence);
   return true;

@@ -112,6 +112,7 @@ class Worker {
   void forget_orphan(Http1Exchange* exchange);
   Closing* make_closing() { return closings_.make(); }
   void drop(Closing* closing) { closings_.destroy(closing); }
+  std::size_t closing_connections() const { return closings_.live(); }
   /// Keeps `outbox` until `connection` is gone: the kernel still reads its memory.
   void park(const Connection* connection, Outbox&& outbox);
   /// The connection's stream is closed: destroys it.

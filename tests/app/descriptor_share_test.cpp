@@ -24,6 +24,17 @@ TEST(DescriptorShare, all_shares_fit_into_a_small_limit) {
   }
 }
 
+TEST(DescriptorShare, a_gateway_keeps_one_for_a_server_behind_each_client) {
+  for (std::uint64_t limit = 48; limit < 4'000; ++limit) {
+    const DescriptorShare share = share_descriptors(limit, 20, 8, true);
+    ASSERT_GE(share.traffic, 1U);
+    ASSERT_LE(20 + 2 * share.traffic + 2 * share.side, limit);
+    ASSERT_EQ(share.side, share_descriptors(limit, 20, 8).side);
+  }
+  EXPECT_EQ(share_descriptors(1024, 24, 2, true).traffic, (1000U - 62 - 32) / 2);
+  EXPECT_EQ(share_descriptors(20, 20, 1, true).traffic, 1U);
+}
+
 TEST(DescriptorShare, one_connection_is_always_allowed) {
   EXPECT_EQ(share_descriptors(20, 20, 1).traffic, 1U);
   EXPECT_EQ(share_descriptors(10, 20, 1).traffic, 1U);

@@ -195,7 +195,7 @@ TEST(ServerOptions, Bounds) {
       {"--max-head-bytes=255", "255B is out of bounds: allowed is 256B to 1MiB"},
       {"--max-head-bytes=2MiB", "2MiB is out of bounds: allowed is 256B to 1MiB"},
       {"--timeout-head=25h", "25h is out of bounds: allowed is 1ms to 24h, or 0 (no limit)"},
-      {"--timeout-lifetime=31d", "31d is out of bounds: allowed is 1ms to 30d, or 0 (no limit)"},
+      {"--timeout-lifetime=25d", "25d is out of bounds: allowed is 1ms to 24d, or 0 (no limit)"},
       {"--backlog=0", "0 is out of bounds: allowed is 1 to 1000000"},
       {"--client-half-close=cancle",
        "'cancle' is not allowed: write probe, cancel or tolerate; did you mean cancel?"},

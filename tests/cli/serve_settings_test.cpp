@@ -75,6 +75,10 @@ TEST(ServeSettings, WrongUse) {
       {{}, "nothing to serve: give --upstream ADDRESS, or --config FILE with routes"},
       {{"--upstream", "h:1", "--upstream", "h:1"}, "--upstream: h:1 is given twice"},
       {{"--upstream", "h"}, "--upstream: 'h' lacks a port"},
+      {{"--upstream", "h:1", "--admin-host", "gateway.internal:9090"},
+       "--admin-host: 'gateway.internal:9090' has a port: write the host alone"},
+      {{"--upstream", "h:1", "--admin-host", "*.internal"},
+       "--admin-host: '*.internal' is a pattern: write one name"},
       {{"--upstrem", "h:1"}, "did you mean --upstream?"},
   };
   for (const auto& [words, why] : cases) {

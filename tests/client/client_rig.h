@@ -189,7 +189,7 @@ class ClientRig final : private record::Sink {
   ManualClock clock_;
   record::Ring ring_;
   record::ConnectionIds ids_{.boot = 1, .worker = 0};
-  EjectionQuota quota_{1, 50};
+  std::shared_ptr<EjectionQuota> quota_ = std::make_shared<EjectionQuota>(1, 50);
 };
 
 }  // namespace finack::client::tests

@@ -99,7 +99,7 @@ class Upstream:
 class Serve:
     """A `finack serve` on free ports."""
 
-    def __init__(self, case, *flags, config=None):
+    def __init__(self, case, *flags, config=None, descriptors=None):
         folder = tempfile.TemporaryDirectory(prefix="finack_serve_")
         case.addCleanup(folder.cleanup)
         self.folder = folder.name
@@ -110,6 +110,8 @@ class Serve:
         if config is not None:
             self.write(config)
             words += ["--config", "g.yaml"]
+        if descriptors is not None:
+            words = ["prlimit", f"--nofile={descriptors}", *words]
         with open(os.path.join(self.folder, "stderr"), "wb") as errors:
             self.process = subprocess.Popen([*words, *flags], cwd=self.folder,
                                             stdin=subprocess.DEVNULL, stderr=errors)
@@ -197,6 +199,27 @@ class WithoutAFile(unittest.TestCase):
         self.assertEqual(serve.ask("/")[0], 502)
         self.assertEqual(serve.stop(), 0, serve.said())
         self.assertIn("upstream.refused", [r["cause"] for r in serve.all_records()])
+
+    def test_clients_leave_descriptors_for_servers(self):
+        upstream = Upstream(self)
+        serve = Serve(self, "--upstream", upstream.address, "--listen", "127.0.0.1:0",
+                      descriptors=160)
+        self.assertIn("half of them kept for servers", serve.said())
+        links = []
+        for _ in range(120):  # Some are shed at the door; who was let in gets to the server.
+            link = socket.create_connection(("127.0.0.1", serve.port()), PATIENCE)
+            self.addCleanup(link.close)
+            link.sendall(b"GET /wait HTTP/1.1\r\nHost: h\r\n\r\n")
+            links.append(link)
+        most = int(re.search(r"(\d+) connections at most", serve.said())[1])
+        self.assertGreater(most, 30)
+        for _ in range(most):
+            self.assertTrue(upstream.waiting.acquire(timeout=PATIENCE), serve.said())
+        upstream.release()
+        serve.stop()
+        ends = {(r["role"], r["cause"]) for r in serve.all_records() if r["kind"] == "request"}
+        self.assertIn(("server", "ok.completed"), ends)
+        self.assertNotIn("resource.descriptors", {cause for _, cause in ends})
 
     def test_reload_has_nothing_to_read(self):
         serve = Serve(self, "--upstream", "127.0.0.1:1", "--listen", "127.0.0.1:0")

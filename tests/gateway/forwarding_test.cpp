@@ -24,6 +24,47 @@ std::string lines(const std::vector<Header>& headers) {
   return out;
 }
 
+/// RFC 9110 9.3.8: a client must not send content in a TRACE.
+TEST(Forwarding, ATraceHasNoBody) {
+  GatewaySettings settings;
+  const Forwarding forwarding(settings, "7f");
+  const auto refused = [&](http::Method method, http::Framing framing, std::uint64_t length) {
+    http::RequestHead head;
+    head.method = method;
+    head.framing = framing;
+    head.content_length = length;
+    route::ByteArena arena;
+    std::vector<Header> out;
+    return forwarding.prepare(head, {}, {}, {}, arena, out).refused;
+  };
+  using http::Framing, http::Method;
+  EXPECT_EQ(refused(Method::trace, Framing::none, 0), Cause::unknown);
+  EXPECT_EQ(refused(Method::trace, Framing::length, 0), Cause::unknown);
+  EXPECT_EQ(refused(Method::trace, Framing::length, 1), Cause::policy_bad_request);
+  EXPECT_EQ(refused(Method::trace, Framing::chunked, 0), Cause::policy_bad_request);
+  EXPECT_EQ(refused(Method::options, Framing::length, 1), Cause::unknown);
+}
+
+/// A server that makes variables of fields (CGI) takes one for the other.
+TEST(Forwarding, EditsOfARequestKnowUnderscores) {
+  GatewaySettings settings;
+  const Forwarding forwarding(settings, "7f");
+  const std::vector<Header> fields = {
+      {"X_Auth_User", "root"}, {"x-auth_USER", "root"}, {"X_Key", "mine"}, {"X_Other", "stays"}};
+  http::RequestHead head;
+  head.headers = fields;
+  RouteSettings route;
+  route.headers.request.remove = {"X-Auth-User"};
+  route.headers.request.set = {{"X-Key", "ours"}};
+  route::ByteArena arena;
+  std::vector<Header> out;
+  forwarding.prepare(head, {}, route, {}, arena, out);
+  EXPECT_THAT(lines(out), testing::Not(testing::HasSubstr("root")));
+  EXPECT_THAT(lines(out), testing::Not(testing::HasSubstr("mine")));
+  EXPECT_THAT(lines(out), testing::HasSubstr("X-Key: ours\n"));
+  EXPECT_THAT(lines(out), testing::HasSubstr("X_Other: stays\n"));
+}
+
 TEST(Via, FindsLoops) {
   struct Row {
     std::vector<std::string_view> lines;

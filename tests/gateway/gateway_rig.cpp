@@ -81,6 +81,7 @@ GatewayRig::~GatewayRig() {
   for (const auto& one : plan->clusters()) {
     EXPECT_EQ(one->requests.count(), 0U);
     EXPECT_EQ(one->pending.count(), 0U);
+    EXPECT_EQ(one->connections.count(), 0U);
     EXPECT_EQ(one->queued.count(), 0U);
     EXPECT_EQ(one->retry_budget().taken(), 0U);
     for (const auto& server : one->servers()) {
@@ -183,6 +184,7 @@ void GatewayRig::on_connection(const record::ConnectionRecord& r) {
       << name(r.ending.cause) << " in " << name(r.ending.phase);
   auto& causes = r.purpose == record::Purpose::health ? checks : connections;
   causes.push_back(words(r.ending.cause));
+  if (r.purpose != record::Purpose::health) severities.push_back(r.ending.severity);
   EXPECT_EQ(r.other_leg.sequence != 0, r.ending.cause == record::Cause::policy_other_leg);
 }
 

@@ -72,10 +72,11 @@ class GatewayRig final : private record::Sink {
   std::shared_ptr<const Plan> plan;
   std::optional<Proxy> proxy;
   std::vector<std::unique_ptr<FakeExchange>> exchanges;
-  std::vector<std::string> connections;  ///< Causes of the upstream connections that ended.
-  std::vector<std::string> checks;       ///< Causes of the connections of health checks.
-  std::vector<std::string> tries;        ///< Causes of the tries.
-  std::vector<std::string> said;         ///< Lines for the operator.
+  std::vector<std::string> connections;      ///< Causes of the upstream connections that ended.
+  std::vector<record::Severity> severities;  ///< Theirs.
+  std::vector<std::string> checks;           ///< Causes of the connections of health checks.
+  std::vector<std::string> tries;            ///< Causes of the tries.
+  std::vector<std::string> said;             ///< Lines for the operator.
   int emptied = 0;
 
  private:

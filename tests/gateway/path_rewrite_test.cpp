@@ -90,6 +90,8 @@ TEST(PathRewrite, RefusesWhatCannotBeSent) {
   EXPECT_EQ(by_regex("a", "b c", "/"), "with: ' ' cannot stand in a path");
   EXPECT_EQ(by_regex("a", "b#c", "/"), "with: '#' cannot stand in a path");
   EXPECT_EQ(by_regex("a", "\\\\", "/"), "with: '\\' cannot stand in a path");
+  EXPECT_EQ(by_regex("a", "/b?c=\\\\d", "/a"), "with: '\\' cannot stand in a path");
+  EXPECT_EQ(by_regex("(a)", R"(/b?\1\\1)", "/a"), "with: '\\' cannot stand in a path");
 }
 
 }  // namespace

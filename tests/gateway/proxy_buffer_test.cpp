@@ -34,6 +34,20 @@ class FileLimit {
   void (*handler_)(int);
 };
 
+/// No file can be opened, as if the process had all it may have.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit limit{0, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
 std::size_t files_in(const std::string& directory) {
   std::size_t count = 0;
   DIR* const folder = ::opendir(directory.c_str());
@@ -179,6 +193,29 @@ TEST_P(ProxyBufferTest, a_folder_that_is_not_there_ends_the_request) {
   EXPECT_EQ(exchange.cause, Cause::resource_disk);
 }
 
+TEST_P(ProxyBufferTest, want_of_descriptors_is_no_want_of_disk) {
+  BUFFERING(kDisk);
+  FakeExchange& exchange = rig().ask(rig().make("POST", "/x").expect_body());
+  {
+    const NoDescriptors none;
+    for (int i = 0; i < 20 && !exchange.ended; ++i) exchange.feed(pattern(1000));
+  }
+  EXPECT_EQ(exchange.status, 503);
+  EXPECT_EQ(exchange.cause, Cause::resource_descriptors);
+  EXPECT_EQ(exchange.evidence.error, EMFILE);
+  EXPECT_STREQ(exchange.evidence.resource, "descriptors");
+}
+
+TEST_P(ProxyBufferTest, the_evidence_says_what_the_disk_said) {
+  BUFFERING(kDisk);
+  const FileLimit full(20'000);
+  FakeExchange& exchange = rig().ask(rig().make("POST", "/x").expect_body());
+  for (int i = 0; i < 40 && !exchange.ended; ++i) exchange.feed(pattern(1000));
+  EXPECT_EQ(exchange.cause, Cause::resource_disk);
+  EXPECT_EQ(exchange.evidence.error, EFBIG);
+  EXPECT_STREQ(exchange.evidence.resource, "disk");
+}
+
 // ---- Responses
 
 TEST_P(ProxyBufferTest, a_slow_client_does_not_hold_the_server) {
@@ -252,6 +289,22 @@ TEST_P(ProxyBufferTest, a_full_disk_cuts_the_response) {
   rig().serve(fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
   ASSERT_TRUE(rig().ended(slow));
   EXPECT_EQ(slow.aborted, Cause::resource_disk);
+  rig().settle();
+  // As much as what it was ended for.
+  EXPECT_THAT(rig().connections, testing::ElementsAre("policy.other_leg"));
+  EXPECT_THAT(rig().severities, testing::ElementsAre(record::Severity::fault));
+}
+
+TEST_P(ProxyBufferTest, want_of_descriptors_cuts_the_response) {
+  BUFFERING(kDisk);
+  FakeExchange& slow = rig().make("GET", "/x");
+  slow.close_window();
+  rig().ask(slow);
+  const std::string body = pattern(200'000);
+  rig().serve(fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
+  const NoDescriptors none;
+  ASSERT_TRUE(rig().ended(slow));
+  EXPECT_EQ(slow.aborted, Cause::resource_descriptors);
 }
 
 FINACK_GATEWAY_SUITE(ProxyBufferTest);

@@ -482,6 +482,66 @@ TEST_P(ProxyFailureTest, a_server_that_failed_is_asked_last_and_ejected_when_it_
   EXPECT_EQ(health.availability(rig().clock().now()), client::Availability::ejected);
 }
 
+TEST_P(ProxyFailureTest, a_server_whose_responses_all_break_off_is_ejected) {
+  PROXYING(2, [](GatewaySettings& s) { s.clusters[0].health.passive.eject_after = 2; });
+  const auto break_off = [this] {
+    FakeExchange& exchange = rig().get();
+    ASSERT_TRUE(rig().until(
+        [&] { return !rig().upstreams[0]->peers.empty() || !rig().upstreams[1]->peers.empty(); }));
+    const std::size_t at = rig().upstreams[0]->peers.empty() ? 1 : 0;
+    rig().serve("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", at);
+    ASSERT_TRUE(rig().until([&] { return exchange.body == "abc"; }));
+    rig().upstreams[at]->peer().finish();
+    ASSERT_TRUE(rig().ended(exchange));
+    EXPECT_EQ(exchange.aborted, Cause::upstream_body_truncated);
+    rig().upstreams[at]->peers.clear();
+  };
+  for (int i = 0; i < 4; ++i) break_off();
+  EXPECT_EQ(rig().server(0).health.ejections() + rig().server(1).health.ejections(), 1U);
+}
+
+TEST_P(ProxyFailureTest, a_response_that_arrives_whole_ends_a_run_of_failures) {
+  PROXYING(2, [](GatewaySettings& s) {
+    one_try(s);
+    s.clusters[0].health.passive.eject_after = 2;
+    s.clusters[0].balance = Balance::consistent_hash;
+    s.clusters[0].hash.header = "X-Key";
+  });
+  const auto ask = [this]() -> FakeExchange& {
+    return rig().ask(rig().make("GET", "/x").add_header("X-Key", "1"));
+  };
+  FakeExchange& first = ask();
+  ASSERT_TRUE(rig().until(
+      [&] { return !rig().upstreams[0]->peers.empty() || !rig().upstreams[1]->peers.empty(); }));
+  const std::size_t home = rig().upstreams[0]->peers.empty() ? 1 : 0;
+  rig().upstreams[home]->peer().reset();
+  ASSERT_TRUE(rig().ended(first));
+  FakeExchange& whole = ask();
+  rig().serve("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", home);
+  ASSERT_TRUE(rig().until([&] { return whole.body == "abc"; }));
+  rig().upstreams[home]->peer().send("def");
+  ASSERT_TRUE(rig().ended(whole));
+  FakeExchange& last = ask();
+  rig().request(home);
+  rig().upstreams[home]->peer().reset();
+  ASSERT_TRUE(rig().ended(last));
+  EXPECT_EQ(rig().server(home).health.ejections(), 0U);
+}
+
+TEST_P(ProxyFailureTest, want_of_a_healthy_server_does_not_open_the_breaker) {
+  PROXYING(1, [](GatewaySettings& s) { s.clusters[0].breaker.consecutive_failures = 1; });
+  rig().server().health.set_drained(true, rig().clock().now());
+  told(rig().get(), 503, Cause::upstream_none_healthy);
+  told(rig().get(), 503, Cause::upstream_none_healthy);
+  rig().server().health.set_drained(false, rig().clock().now());
+  rig().proxy->follow_drains();
+  FakeExchange& exchange = rig().get();
+  ASSERT_FALSE(exchange.ended) << words(exchange.cause);
+  rig().serve(kOk);
+  ASSERT_TRUE(rig().ended(exchange));
+  EXPECT_EQ(exchange.status, 200);
+}
+
 TEST_P(ProxyFailureTest, a_response_that_cannot_be_sent_on_is_a_502) {
   PROXYING();
   for (const char* body : {"ab", "a"}) {

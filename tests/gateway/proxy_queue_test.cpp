@@ -66,6 +66,24 @@ TEST_P(ProxyQueueTest, a_full_queue_sheds) {
   EXPECT_EQ(second.status, 200);
 }
 
+TEST_P(ProxyQueueTest, what_was_full_is_named) {
+  PROXYING(1, [](GatewaySettings& s) {
+    s.clusters[0].breaker.limits.requests = 2;
+    s.clusters[0].breaker.limits.pending = 1;
+    s.clusters[0].queue_limit = 0;
+  });
+  rig().get();
+  FakeExchange& pending = rig().get();
+  told(pending, 503, Cause::policy_overload_shed);
+  EXPECT_STREQ(pending.evidence.resource, "pending");
+  rig().request();
+  FakeExchange& second = rig().get();
+  EXPECT_FALSE(second.ended);
+  FakeExchange& queued = rig().get();
+  told(queued, 503, Cause::policy_overload_shed);
+  EXPECT_STREQ(queued.evidence.resource, "queue");
+}
+
 TEST_P(ProxyQueueTest, the_wait_for_a_place_that_another_worker_holds_ends_in_time) {
   PROXYING(1, [](GatewaySettings& s) {
     s.clusters[0].pool.connections = 1;
@@ -215,6 +233,41 @@ TEST_P(ProxyQueueTest, retries_have_a_limit_of_their_own) {
   FakeExchange& second = rig().get();
   ASSERT_TRUE(rig().until([&] { return first.ended || second.ended; }));
   EXPECT_EQ(rig().cluster().retry_budget().taken(), 1U);
+}
+
+/// A worker looks, and another one takes the last connection before it does.
+TEST_P(ProxyQueueTest, the_connections_of_a_cluster_are_counted_over_all_workers) {
+  PROXYING(2, [](GatewaySettings& s) { s.clusters[0].breaker.limits.connections = 2; });
+  FakeExchange& first = rig().get();
+  rig().request(0);
+  ASSERT_TRUE(rig().cluster().connections.try_take()) << "as another worker does";
+  FakeExchange& second = rig().get();
+  rig().settle();
+  EXPECT_EQ(rig().cluster().queued.count(), 1U);
+  EXPECT_TRUE(rig().upstreams[1]->peers.empty());
+  rig().upstreams[0]->peer().send(kOk);
+  ASSERT_TRUE(rig().ended(first));
+  rig().serve(kOk, 1);
+  ASSERT_TRUE(rig().ended(second));
+  EXPECT_EQ(rig().cluster().connections.count(), 1U);
+  rig().cluster().connections.give_back();
+}
+
+TEST_P(ProxyQueueTest, a_burst_leaves_little_behind) {
+  PROXYING(1, [](GatewaySettings& s) {
+    s.clusters[0].breaker.limits.requests = 1;
+    s.clusters[0].queue_limit = 2 * Proxy::kSpareRequests;
+  });
+  std::vector<FakeExchange*> burst;
+  for (std::size_t i = 0; i < Proxy::kSpareRequests + 200; ++i) burst.push_back(&rig().get());
+  EXPECT_EQ(rig().proxy->kept(), Proxy::kSpareRequests + 200);
+  for (FakeExchange* exchange : burst) exchange->leave(Cause::client_left_queued);
+  rig().settle();
+  EXPECT_EQ(rig().proxy->kept(), Proxy::kSpareRequests);
+  FakeExchange& next = rig().get();
+  rig().serve(kOk);
+  ASSERT_TRUE(rig().ended(next));
+  EXPECT_EQ(next.status, 200);
 }
 
 TEST_P(ProxyQueueTest, health_comes_before_the_queue) {

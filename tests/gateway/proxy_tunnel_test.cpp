@@ -242,6 +242,44 @@ TEST_P(ProxyTunnelTest, the_server_resets) {
   EXPECT_EQ(rig().upstreams[0]->peers.size(), 1U) << "nothing of a tunnel is sent again";
 }
 
+/// The server has sent all it had, and does not want what the client still sends: its RST takes
+/// nothing from a client that has yet to get the last of it.
+TEST_P(ProxyTunnelTest, a_reset_behind_the_server_s_fin) {
+  PROXYING(1, [](GatewaySettings& s) { s.clusters[0].timeouts.tunnel_idle = 5s; });
+  FakeExchange& exchange = open("all of it");
+  server().finish();
+  ASSERT_TRUE(rig().until([&] { return exchange.tunnel_finished; }));
+  server().close();
+  exchange.feed_tunnel("x");
+  ASSERT_TRUE(connection_ended("upstream.left_tunnel"));
+  rig().settle();
+  ASSERT_FALSE(exchange.ended);
+  EXPECT_EQ(exchange.body, "all of it");
+  EXPECT_FALSE(exchange.reading_paused);
+  exchange.feed_tunnel("nobody takes this");
+  exchange.finish_tunnel();
+  exchange.end_tunnel(Cause::ok_tunnel_done, How::fin);
+  EXPECT_EQ(causes(exchange), "upstream.left_tunnel");
+}
+
+TEST_P(ProxyTunnelTest, a_reset_behind_the_server_s_fin_lets_a_blocked_client_speak_again) {
+  PROXYING(1, [](GatewaySettings& s) { s.clusters[0].timeouts.tunnel_idle = 5s; });
+  FakeExchange& exchange = open();
+  server().finish();
+  ASSERT_TRUE(rig().until([&] { return exchange.tunnel_finished; }));
+  server().reading = false;
+  for (int i = 0; i < 1024 && !exchange.reading_paused; ++i) {
+    exchange.feed_tunnel(std::string(64 << 10, 'x'));
+    rig().turn();
+  }
+  ASSERT_TRUE(exchange.reading_paused);
+  server().close();
+  ASSERT_TRUE(connection_ended("upstream.left_tunnel"));
+  EXPECT_FALSE(exchange.reading_paused) << "its FIN would not be seen";
+  rig().advance(6s);
+  EXPECT_EQ(exchange.aborted, Cause::timeout_tunnel_idle) << "it is not kept for ever";
+}
+
 TEST_P(ProxyTunnelTest, the_client_resets) {
   PROXYING();
   FakeExchange& exchange = open();

@@ -213,6 +213,11 @@ TEST(GatewayErrors, Clusters) {
       {"timeouts: { connect: 2h }",
        "f:4:26: clusters.api.timeouts.connect: 2h is out of bounds: allowed is 1ms to 1h, or 0 (no "
        "limit)\n"},
+      // No timer waits longer.
+      {"timeouts: { tunnel_idle: 24d }", ""},
+      {"timeouts: { tunnel_idle: 25d }",
+       "f:4:30: clusters.api.timeouts.tunnel_idle: 25d is out of bounds: allowed is 1ms to 24d, or "
+       "0 (no limit)\n"},
       {"connect: 1s",
        "f:4:5: unknown key 'clusters.api.connect'; did you mean "
        "'timeouts: {connect: ...}'?\n"},
@@ -247,6 +252,12 @@ TEST(GatewayErrors, Clusters) {
   for (const Mistake& m : mistakes) {
     EXPECT_EQ(Loaded(start + std::string(m.text) + "\n").problems, m.errors) << m.text;
   }
+  const std::string over_unix = "clusters: { a: { servers: [ 'h:1', 'unix:/s' ], tls: { ";
+  EXPECT_EQ(Loaded(over_unix + "} } }\n").problems,
+            "f:1:49: clusters.a.tls: unix:/s has no name that its certificate could be for: "
+            "give server_name\n");
+  EXPECT_EQ(Loaded(over_unix + "verify: false } } }\n").problems, "");
+  EXPECT_EQ(Loaded(over_unix + "server_name: s.test } } }\n").problems, "");
   EXPECT_EQ(Loaded("clusters: { a: { servers: [ 'h:1', 'h:2', 'h:1' ] } }\n").problems,
             "f:1:43: clusters.a.servers[2]: h:1 is there already: give it a weight\n");
   EXPECT_EQ(Loaded("clusters: { a: { servers: [ { address: 'h:1', backup: true } ] } }\n").problems,

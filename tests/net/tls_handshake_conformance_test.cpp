@@ -49,7 +49,8 @@ void drain(Fd& fd) {
 }
 
 TEST_P(TlsHandshakeConformance, TheNameIsCheckedAgainstDnsAndAddresses) {
-  for (const char* good : {"localhost", "localhost.", "a.example.test", "127.0.0.1", "::1"}) {
+  for (const char* good :
+       {"localhost", "localhost.", "a.example.test", "127.0.0.1", "::1", "[::1]"}) {
     const TlsHandshake told = shake({}, {.name = good});
     EXPECT_TRUE(told) << good << told.reason;
   }
@@ -116,6 +117,19 @@ TEST_P(TlsHandshakeConformance, AClientCertificateIsShownAndItsLackRefused) {
       shake({.client_ca = "ca", .max_version = TLS1_2_VERSION}, {.name = "localhost"});
   EXPECT_EQ(refused.failure, TlsFailure::alert);
   EXPECT_EQ(refused.alert_received, SSL_AD_HANDSHAKE_FAILURE);
+}
+
+/// RFC 6066 section 3: no literal in SNI, however a URL writes it.
+TEST_P(TlsHandshakeConformance, AnAddressIsNotSentAsAName) {
+  for (const auto& [name, sent] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"localhost", "localhost"}, {"127.0.0.1", ""}, {"[::1]", ""}}) {
+    SocketPair pair = tcp_pair();
+    TlsPeerThread server(std::move(pair.peer), {}, nullptr);
+    TlsConnected c(*loop, std::move(pair.ours), client_context(), {.name = name});
+    EXPECT_TRUE(shaken(c));
+    server.join();
+    EXPECT_EQ(server.server_name, sent) << name;
+  }
 }
 
 TEST_P(TlsHandshakeConformance, InTls13TheRefusalComesAfterOurHandshake) {

@@ -273,6 +273,26 @@ TEST_P(TunnelTest, a_reset_before_the_last_acknowledgement) {
   EXPECT_EQ(rig().requests[0].ending.delivered, record::Delivered::partial);
 }
 
+/// The same, and the far side's wait is over before the client resets.
+TEST_P(TunnelTest, an_idle_timeout_before_the_last_acknowledgement) {
+  SERVE_TUNNEL();
+  Client& client = enter(4 * 1024);
+  client.reading = false;
+  far_.write(std::string(100'000, 'x'));
+  far_.finish();
+  client.finish();
+  ASSERT_TRUE(rig().until([&] { return far_.fin; }));
+  rig().settle(20);
+  ASSERT_EQ(rig().worker().closing_connections(), 1U);
+  far_.exchange->abort(Cause::timeout_tunnel_idle);
+  rig().settle(5);
+  expect_end(Cause::timeout_tunnel_idle, Cause::timeout_tunnel_idle, EndedBy::local, How::timeout);
+  EXPECT_GT(rig().connections[0].ending.undelivered_bytes, 0U);
+  EXPECT_EQ(rig().requests[0].ending.delivered, record::Delivered::partial);
+  EXPECT_EQ(rig().connections.size(), 1U);
+  EXPECT_EQ(rig().worker().closing_connections(), 0U) << "its procedure was begun a second time";
+}
+
 TEST_P(TunnelTest, the_caller_s_idle_timeout) {
   SERVE_TUNNEL();
   Client& client = enter();
