@@ -138,7 +138,7 @@ void ApiHandler::set_server(http::Exchange& exchange, const Path& path) {
   });
   if (cluster == plan->clusters().end())
     return answer_error(exchange, 404, fmt::format("there is no cluster '{}'", path[1]));
-  const auto& servers = (*cluster)->servers();
+  const auto servers = (*cluster)->servers();
   const auto server = std::ranges::find(
       servers, path[3], [](const auto& one) { return std::string_view(one->name); });
   if (server == servers.end()) {

@@ -9,6 +9,7 @@
 #include "client/server_health.h"
 #include "finack/base/clock.h"
 #include "net/dial.h"
+#include "net/resolver.h"
 #include "net/tls_stream.h"
 
 namespace finack::client {
@@ -23,6 +24,7 @@ struct UpstreamTarget {
   std::vector<net::DialTarget> addresses;
   std::string host;
   std::uint16_t port = 0;
+  net::LookupOptions lookup;  ///< How `host` is asked for; as long as the dial's timeouts say.
   std::shared_ptr<net::TlsContext> tls;  ///< nullptr: plaintext.
   net::TlsPeer tls_peer;
 };
@@ -37,10 +39,15 @@ struct UpstreamServer {
         health(rules, quota),
         keep_alive(own_keep_alive) {}
 
+  /// Not the same for any two servers of this process, also of those that are gone.
+  const std::uint64_t number = next_number();
   const std::string name;  ///< As records and metrics name it: "127.0.0.1:9001".
   const UpstreamTarget target;
   std::uint32_t weight = 1;
   bool backup = false;  ///< Used only while no other server is available.
+  /// The name it was found by, "api.example:9001"; empty: it stands for itself. Like weight and
+  /// backup it is set before others see it.
+  std::string origin;
 
   ServerHealth health;
   LearnedKeepAlive keep_alive;
@@ -59,6 +66,12 @@ struct UpstreamServer {
     return true;
   }
   void give_connection() { connections_live.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  static std::uint64_t next_number() {
+    static std::atomic<std::uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
 };
 
 }  // namespace finack::client

@@ -65,9 +65,8 @@ bool ProxiedRequest::try_again_for(int status, Progress progress) {
 }
 
 void ProxiedRequest::note_answer() {
-  Cluster& cluster = *passage_.to->cluster;
-  passage_.share->observe(server_, loop_.now() - try_began_);
-  cluster.servers()[server_]->health.succeeded();
+  server_->latency.observe(loop_.now() - try_began_, loop_.now());
+  server_->server->health.succeeded();
   tell_breaker(Word::good);
 }
 
@@ -110,7 +109,7 @@ void ProxiedRequest::on_try_body(std::string_view bytes, Progress progress,
 
 /// A FIN without close_notify ended it: what is missing must not look complete to the client.
 void ProxiedRequest::end_cut_response() {
-  passage_.to->cluster->servers()[server_]->health.failed(loop_.now());
+  server_->server->health.failed(loop_.now());
   fail(Cause::upstream_body_end_unproved);
 }
 

@@ -37,8 +37,9 @@ constexpr double kJitter = 0.1;
 constexpr auto kHeaders =
     std::to_array<http::Header>({{.name = "User-Agent", .value = "finack-health-check"}});
 
-std::string host_of(const ActiveCheckSettings& settings, const std::string& address) {
+std::string host_of(const ActiveCheckSettings& settings, const client::UpstreamServer& server) {
   if (!settings.host.empty()) return settings.host;
+  const std::string& address = server.origin.empty() ? server.name : server.origin;
   return address.starts_with("unix:") ? "localhost" : address;
 }
 
@@ -70,15 +71,15 @@ TimerKind timer_of(Phase phase) {
 }  // namespace
 
 ServerCheck::ServerCheck(const WorkerParts& parts, std::shared_ptr<Cluster> cluster,
-                         std::size_t server, std::mt19937_64& random, std::function<void()> emptied)
+                         std::shared_ptr<client::UpstreamServer> server, std::mt19937_64& random,
+                         std::function<void()> emptied)
     : parts_(parts),
       cluster_(std::move(cluster)),
-      server_(server),
+      server_(std::move(server)),
       random_(random),
       emptied_(std::move(emptied)),
-      probed_(this->server().name, this->server().target, {}, no_quota_,
-              cluster_->pool_rules().idle),
-      host_(host_of(settings(), this->server().name)),
+      probed_(server_->name, server_->target, {}, no_quota_, cluster_->pool_rules().idle),
+      host_(host_of(settings(), *server_)),
       next_(*this, *parts_.loop),
       deadline_(*this, *parts_.loop) {
   next_.set(scaled(settings().interval, kJitter * unit_draw(random_())), &ServerCheck::begin);

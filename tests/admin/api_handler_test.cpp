@@ -192,9 +192,10 @@ TEST_F(ApiTest, TheLastAnswerMayComeWithTheLastMoment) {
 
 TEST_F(ApiTest, ClustersWithWhatWorkersHave) {
   const gateway::Cluster* cluster = plan_->clusters()[0].get();
-  workers_[0].pools = {{.cluster = cluster, .pools = {{.free = 1, .busy = 2}, {}, {}}}};
+  const auto first = cluster->servers()[0];
+  workers_[0].pools = {{.cluster = cluster, .pools = {{first, {.free = 1, .busy = 2}}}}};
   workers_[1].pools = {{.cluster = nullptr, .pools = {}},
-                       {.cluster = cluster, .pools = {{.free = 4, .waiting = 3}, {}, {}}}};
+                       {.cluster = cluster, .pools = {{first, {.free = 4, .waiting = 3}}}}};
   server(0).keep_alive.advertised(5s);
   server(1).health.set_drained(true, clock_.now());
   const auto out = body(ask("GET", "/clusters")).at("clusters").as_array()[0].as_object();
