@@ -57,6 +57,7 @@ std::vector<std::vector<Address>> hosts_of(std::vector<Address> addresses) {
   });
   if (addresses.size() == 2 && addresses[0].family != addresses[1].family) return {addresses};
   std::vector<std::vector<Address>> hosts;
+  hosts.reserve(addresses.size());
   for (const Address& address : addresses) hosts.push_back({address});
   return hosts;
 }

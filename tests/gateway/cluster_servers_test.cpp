@@ -1,7 +1,11 @@
 // What answers of the DNS make of a cluster's servers: no socket, no clock.
 #include "gateway/cluster_servers.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
 
 #include "finack/base/address.h"
 
@@ -27,9 +31,9 @@ class ClusterServersTest : public ::testing::Test {
     settings_ = std::move(with);
     servers_.emplace(settings_, nullptr);
   }
-  ServerChange answer(const std::vector<std::string_view>& texts, std::size_t name = 0) {
+  ServerChange answer(const std::vector<std::string>& texts, std::size_t name = 0) {
     std::vector<Address> addresses;
-    for (const std::string_view text : texts) addresses.push_back(at(text));
+    for (const std::string& text : texts) addresses.push_back(at(text));
     return servers_->take_answer(servers_->names()[name], addresses, now_, now_ + 30s);
   }
   ClusterServers::List list() const { return *servers_->board().current().first; }
@@ -159,6 +163,48 @@ TEST_F(ClusterServersTest, ServersThatComeMayBeEjectedInTheirNumber) {
   answer({"10.0.0.3:80", "10.0.0.4:80"});
   EXPECT_TRUE(list()[0]->health.eject(now_)) << "who left holds no place";
   EXPECT_FALSE(list()[1]->health.eject(now_));
+}
+
+/// Workers look whenever they like, each on a thread of its own.
+TEST_F(ClusterServersTest, WorkersLookWhileAnswersCome) {
+  use(settings({{.address = "a.test:80"}, {.address = "b.test:80"}}));
+  std::atomic<int> news = 0;
+  std::atomic<bool> over = false;
+  std::vector<std::jthread> threads;
+  for (int worker = 0; worker < 3; ++worker) {
+    threads.emplace_back([&] {
+      const Board<ClusterServers::List>::Reader reader(servers_->board(), [&] { ++news; });
+      std::uint64_t seen = 0;
+      while (!over) {
+        if (servers_->board().number() == seen) continue;
+        const auto [list, number] = servers_->board().current();
+        EXPECT_GT(number, seen);
+        seen = number;
+        EXPECT_GE(list->size(), 2U);
+        for (const auto& one : *list) {
+          one->health.available(now_);
+          one->requests_live.fetch_add(1, std::memory_order_relaxed);
+        }
+        EXPECT_EQ(servers_->name_states().size(), 2U);
+      }
+    });
+  }
+  // Each name has an owner of its own.
+  std::vector<std::jthread> owners;
+  for (std::size_t name = 0; name < 2; ++name) {
+    owners.emplace_back([this, name] {
+      for (int i = 0; i < 200; ++i) {
+        const std::string host = fmt::format("10.0.{}.{}:80", name, i % 3);
+        answer({host, fmt::format("10.0.{}.9:80", name)}, name);
+        servers_->note_failure(servers_->names()[name], net::ResolveError::timed_out, now_);
+      }
+    });
+  }
+  owners.clear();
+  over = true;
+  threads.clear();
+  EXPECT_EQ(list().size(), 4U);
+  EXPECT_EQ(servers_->name_states()[1].answers, 200U);
 }
 
 TEST_F(ClusterServersTest, WithoutAllAddressesANameStaysOneServer) {
