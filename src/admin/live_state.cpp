@@ -96,7 +96,7 @@ client::PoolState sum(const std::vector<std::vector<gateway::ClusterShare>>& wor
   for (const auto& shares : workers) {
     for (const gateway::ClusterShare& share : shares) {
       for (const gateway::PoolShare& pool : share.pools) {
-        if (pool.server.get() != &server) continue;
+        if (pool.server != server.number) continue;
         out.free += pool.state.free;
         out.busy += pool.state.busy;
         out.dialing += pool.state.dialing;

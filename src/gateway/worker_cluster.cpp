@@ -182,8 +182,9 @@ void WorkerCluster::follow_drains() {
 
 ClusterShare WorkerCluster::share() {
   ClusterShare out{.cluster = cluster_.get(), .pools = {}};
-  for (const auto& share : servers_) out.pools.push_back({share->server, share->pool.state()});
-  for (const auto& share : leaving_) out.pools.push_back({share->server, share->pool.state()});
+  for_each_pool([&out](client::Pool& pool) {
+    out.pools.push_back({.server = pool.server().number, .state = pool.state()});
+  });
   return out;
 }
 

@@ -47,7 +47,7 @@ class SlotWaiter : public ListNode {
 
 /// One worker's connections to one server, as they are at this moment.
 struct PoolShare {
-  std::shared_ptr<const client::UpstreamServer> server;
+  std::uint64_t server = 0;  ///< UpstreamServer::number.
   client::PoolState state;
 };
 

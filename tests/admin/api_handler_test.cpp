@@ -194,7 +194,7 @@ TEST_F(ApiTest, TheLastAnswerMayComeWithTheLastMoment) {
 
 TEST_F(ApiTest, ClustersWithWhatWorkersHave) {
   const gateway::Cluster* cluster = plan_->clusters()[0].get();
-  const auto first = cluster->servers()[0];
+  const std::uint64_t first = server(0).number;
   workers_[0].pools = {{.cluster = cluster, .pools = {{first, {.free = 1, .busy = 2}}}}};
   workers_[1].pools = {{.cluster = nullptr, .pools = {}},
                        {.cluster = cluster, .pools = {{first, {.free = 4, .waiting = 3}}}}};
