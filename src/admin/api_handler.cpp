@@ -138,7 +138,7 @@ void ApiHandler::set_server(http::Exchange& exchange, const Path& path) {
   });
   if (cluster == plan->clusters().end())
     return answer_error(exchange, 404, fmt::format("there is no cluster '{}'", path[1]));
-  const auto& servers = (*cluster)->servers();
+  const auto servers = (*cluster)->servers();
   const auto server = std::ranges::find(
       servers, path[3], [](const auto& one) { return std::string_view(one->name); });
   if (server == servers.end()) {
@@ -149,23 +149,25 @@ void ApiHandler::set_server(http::Exchange& exchange, const Path& path) {
     return answer_error(exchange, 409,
                         "as many servers of the cluster are ejected as eject_percent allows");
   }
-  tell_workers(exchange, path[1], *server);
+  tell_workers(exchange, *cluster, *server);
 }
 
 /// Answers what became of the server, once the workers act on it.
-void ApiHandler::tell_workers(http::Exchange& exchange, std::string cluster,
+void ApiHandler::tell_workers(http::Exchange& exchange, std::shared_ptr<gateway::Cluster> cluster,
                               std::shared_ptr<UpstreamServer> server) {
   const auto follow = [](Worker& worker) {
     worker.follow_drains();
     return char{};
   };
-  const auto done = [cluster = std::move(cluster), server = std::move(server),
+  // A reload may let go of the cluster meanwhile, which has to outlive its server.
+  const auto done = [both = std::pair(std::move(cluster), std::move(server)),
                      clock = options_.clock](http::Exchange& to, const std::vector<char>&,
                                              std::size_t missing) {
-    const client::Availability state = server->health.availability(clock->now());
+    const auto& [of, changed] = both;
+    const client::Availability state = changed->health.availability(clock->now());
     answer_json(to, 200,
-                boost::json::object{{"cluster", cluster},
-                                    {"server", server->name},
+                boost::json::object{{"cluster", of->settings().name},
+                                    {"server", changed->name},
                                     {"state", client::name(state)},
                                     {"missing_workers", missing}});
   };

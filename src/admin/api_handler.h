@@ -38,7 +38,7 @@ class ApiHandler final : public http::Handler {
   void list_clusters(http::Exchange& exchange);
   void kill(http::Exchange& exchange, std::string_view text);
   void set_server(http::Exchange& exchange, const Path& path);
-  void tell_workers(http::Exchange& exchange, std::string cluster,
+  void tell_workers(http::Exchange& exchange, std::shared_ptr<gateway::Cluster> cluster,
                     std::shared_ptr<client::UpstreamServer> server);
 
   Options options_;

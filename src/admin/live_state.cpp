@@ -91,17 +91,18 @@ json::object pools_json(const client::PoolState& pools) {
 
 /// What all workers have of the pools to one server.
 client::PoolState sum(const std::vector<std::vector<gateway::ClusterShare>>& workers,
-                      const gateway::Cluster& cluster, std::size_t server) {
+                      const client::UpstreamServer& server) {
   client::PoolState out;
   for (const auto& shares : workers) {
     for (const gateway::ClusterShare& share : shares) {
-      if (share.cluster != &cluster) continue;
-      const client::PoolState& one = share.pools[server];
-      out.free += one.free;
-      out.busy += one.busy;
-      out.dialing += one.dialing;
-      out.witnesses += one.witnesses;
-      out.waiting += one.waiting;
+      for (const gateway::PoolShare& pool : share.pools) {
+        if (pool.server != server.number) continue;
+        out.free += pool.state.free;
+        out.busy += pool.state.busy;
+        out.dialing += pool.state.dialing;
+        out.witnesses += pool.state.witnesses;
+        out.waiting += pool.state.waiting;
+      }
     }
   }
   return out;
@@ -119,6 +120,28 @@ json::object keep_alive_json(const client::KeepAliveFacts& facts) {
           {"observed_ms", or_null(facts.observed)},
           {"used_ms", millis(facts.used)},
           {"closes", facts.closes}};
+}
+
+/// Of the names that are asked for again and again.
+json::array names_json(const gateway::Cluster& cluster, Instant now) {
+  json::array list;
+  for (const gateway::NameState& one : cluster.membership().name_states()) {
+    json::array addresses;
+    for (const Address& address : one.addresses) addresses.emplace_back(to_string(address));
+    const bool failed = one.error != net::ResolveError::none;
+    list.push_back(json::object{
+        {"name", one.text},
+        {"addresses", std::move(addresses)},
+        {"answers", one.answers},
+        {"failures", one.failures},
+        {"error", failed ? json::value(net::name(one.error)) : json::value(nullptr)},
+        {"answered_ms_ago",
+         one.answered ? json::value(millis(now - *one.answered)) : json::value(nullptr)},
+        {"asked_again_in_ms", one.next
+                                  ? json::value(std::max<std::int64_t>(0, millis(*one.next - now)))
+                                  : json::value(nullptr)}});
+  }
+  return list;
 }
 
 json::object cluster_json(gateway::Cluster& cluster) {
@@ -140,6 +163,7 @@ json::object cluster_json(gateway::Cluster& cluster) {
 json::object server_json(const client::UpstreamServer& server, Instant now) {
   const Nanos rtt(server.rtt.load(std::memory_order_relaxed));
   return {{"address", server.name},
+          {"name", text_or_null(server.origin)},
           {"state", client::name(server.health.availability(now))},
           {"weight", server.weight},
           {"backup", server.backup},
@@ -182,12 +206,13 @@ json::value clusters_json(const gateway::Plan& plan,
   for (const auto& cluster : plan.clusters()) {
     json::object out = cluster_json(*cluster);
     json::array servers;
-    for (std::size_t i = 0; i < cluster->servers().size(); ++i) {
-      json::object server = server_json(*cluster->servers()[i], now);
-      server["pools"] = pools_json(sum(workers, *cluster, i));
+    for (const auto& one : cluster->servers()) {
+      json::object server = server_json(*one, now);
+      server["pools"] = pools_json(sum(workers, *one));
       servers.push_back(std::move(server));
     }
     out["servers"] = std::move(servers);
+    out["names"] = names_json(*cluster, now);
     list.push_back(std::move(out));
   }
   return json::object{{"clusters", std::move(list)}, {"missing_workers", missing}};

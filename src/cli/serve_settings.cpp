@@ -93,28 +93,11 @@ void describe_serve(config::Scope& root, ServeSettings& settings) {
   gateway::describe_gateway(root, settings.gateway);
 }
 
-namespace {
-
-/// What a file may say already and nothing acts on yet.
-void warn_of_what_rests(const gateway::GatewaySettings& gateway,
-                        std::vector<std::string>& warnings) {
-  for (const gateway::ClusterSettings& cluster : gateway.clusters) {
-    if (!(cluster.resolve == gateway::ResolveSettings())) {
-      warnings.push_back(fmt::format(
-          "clusters.{}.resolve: not in force yet; names are resolved for each connection",
-          cluster.name));
-    }
-  }
-}
-
-}  // namespace
-
 std::vector<Problem> complete_serve(ServeSettings& settings, const config::Resolved& resolved,
                                     const std::string& file, std::vector<std::string>& warnings) {
   std::vector<Problem> problems;
   complete_listeners(settings, resolved, problems, warnings);
   complete_upstreams(settings, file, problems);
-  warn_of_what_rests(settings.gateway, warnings);
   return problems;
 }
 

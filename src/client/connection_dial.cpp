@@ -90,7 +90,9 @@ void Connection::dial() {
   timer_ = TimerKind::resolve;
   setting_ = timeouts_.resolve;
   dialing_->lookup.emplace(*resolver_, static_cast<net::LookupObserver&>(*this));
-  dialing_->lookup->start(target.host, target.port, {.timeout = timeouts_.resolve});
+  net::LookupOptions lookup = target.lookup;
+  lookup.timeout = timeouts_.resolve;
+  dialing_->lookup->start(target.host, target.port, lookup);
 }
 
 void Connection::on_resolved(const net::Resolved& resolved) {

@@ -375,10 +375,16 @@ PoolState Pool::state() {
 Phase Pool::dial_phase() { return dialing_.empty() ? Phase::connect : dialing_.front().phase(); }
 
 void Pool::drain(Cause cause) {
-  drained_for_ = cause;
+  keep_none(cause);
   // Nobody is left for whom it would be kept.
   if (waiters_.empty() && fresh_waiters_.empty())
     dialing_.for_each([&](Connection& connection) { connection.cut(cause); });
+}
+
+void Pool::wind_up() { keep_none(Cause::ok_pool_retired); }
+
+void Pool::keep_none(Cause cause) {
+  drained_for_ = cause;
   if (witness_ != nullptr) retire(*witness_, cause);
   while (!free_.empty()) retire(free_.back(), cause);
 }

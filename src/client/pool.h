@@ -98,6 +98,9 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   /// Keeps no connection any more: closes, for `cause`, what is free now and what is busy once it
   /// is free. Who waits, now or later, still gets one.
   void drain(record::Cause cause);
+  /// As drain, for a server that its cluster has no more (ok.pool_retired): what is being dialed
+  /// may connect for who waits, else it goes as soon as it is free.
+  void wind_up();
   /// Keeps connections again, after a drain.
   void undrain() { drained_for_ = record::Cause::unknown; }
   /// Closes what is free or being dialed, and what is busy once it is free: for `cause`, from now
@@ -146,6 +149,7 @@ class Pool final : private ConnectionOwner, private net::Timer, private net::Def
   void give(Waiter& waiter, Connection& connection);
   Waiter* next_waiter(bool fresh);
   void keep(Connection& connection);
+  void keep_none(record::Cause cause);
   bool worn(const Connection& connection) const;
   void put(Connection& connection, Place place);
   Place take_out(Connection& connection);

@@ -25,12 +25,16 @@ std::string_view name(Availability availability) {
 }
 
 EjectionQuota::EjectionQuota(std::uint32_t servers, std::uint32_t percent)
-    : most_(most_ejected(servers, percent)) {}
+    : percent_(percent), most_(most_ejected(servers, percent)) {}
+
+void EjectionQuota::set_servers(std::uint32_t servers) {
+  most_.store(most_ejected(servers, percent_), std::memory_order_relaxed);
+}
 
 bool EjectionQuota::try_take(Instant now, Instant until) {
-  if (ejected(now) >= most_) return false;
+  if (ejected(now) >= most()) return false;
   const std::scoped_lock lock(mutex_);
-  if (until_.size() >= most_) return false;
+  if (until_.size() >= most()) return false;
   until_.push_back(until);
   return true;
 }
@@ -145,6 +149,11 @@ void ServerHealth::restore(Instant now) {
   end_ejection();
   failures_.store(0, std::memory_order_relaxed);
   clear_doubt();
+  came_back(now);
+}
+
+void ServerHealth::joined(Instant now) {
+  const std::scoped_lock lock(mutex_);
   came_back(now);
 }
 

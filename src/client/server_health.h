@@ -39,11 +39,14 @@ class EjectionQuota {
   /// Takes a place up to `until`, when it falls free by itself; false: none is left at `now`.
   bool try_take(Instant now, Instant until);
   void give_back(Instant until);
+  /// So many are there from now on; who is ejected stays so.
+  void set_servers(std::uint32_t servers);
   std::uint32_t ejected(Instant now);
-  std::uint32_t most() const { return most_; }
+  std::uint32_t most() const { return most_.load(std::memory_order_relaxed); }
 
  private:
-  const std::uint32_t most_;
+  const std::uint32_t percent_;
+  std::atomic<std::uint32_t> most_;
   std::mutex mutex_;
   std::vector<Instant> until_;  ///< One a taken place.
 };
@@ -85,6 +88,8 @@ class ServerHealth {
   bool avoided(Instant now, bool repeatable) const;
   /// One tries again; others wait as long again.
   void tried_again(Instant now);
+  /// It joins servers that are at work already: it gets its share gradually, as if it came back.
+  void joined(Instant now);
 
   // The operator.
   /// False: the quota does not allow it.

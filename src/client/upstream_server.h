@@ -10,6 +10,7 @@
 #include "client/server_health.h"
 #include "finack/base/clock.h"
 #include "net/dial.h"
+#include "net/resolver.h"
 #include "net/tls_stream.h"
 
 namespace finack::client {
@@ -24,6 +25,7 @@ struct UpstreamTarget {
   std::vector<net::DialTarget> addresses;
   std::string host;
   std::uint16_t port = 0;
+  net::LookupOptions lookup;  ///< How `host` is asked for; as long as the dial's timeouts say.
   std::shared_ptr<net::TlsContext> tls;  ///< nullptr: plaintext.
   net::TlsPeer tls_peer;
 };
@@ -41,13 +43,19 @@ struct UpstreamServer {
 
   /// What Host says where the request has none of its own.
   std::string_view host() const {
-    return name.starts_with("unix:") ? std::string_view("localhost") : std::string_view(name);
+    const std::string& address = origin.empty() ? name : origin;
+    return address.starts_with("unix:") ? std::string_view("localhost") : std::string_view(address);
   }
 
+  /// Not the same for any two servers of this process, also of those that are gone.
+  const std::uint64_t number = next_number();
   const std::string name;  ///< As records and metrics name it: "127.0.0.1:9001".
   const UpstreamTarget target;
   std::uint32_t weight = 1;
   bool backup = false;  ///< Used only while no other server is available.
+  /// The name it was found by, "api.example:9001"; empty: it stands for itself. Like weight and
+  /// backup it is set before others see it.
+  std::string origin;
 
   /// Its cluster's: whoever holds a server may hold it longer than the cluster lives.
   const std::shared_ptr<EjectionQuota> quota;
@@ -68,6 +76,12 @@ struct UpstreamServer {
     return true;
   }
   void give_connection() { connections_live.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  static std::uint64_t next_number() {
+    static std::atomic<std::uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+  }
 };
 
 }  // namespace finack::client

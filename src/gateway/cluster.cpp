@@ -1,8 +1,6 @@
 #include "gateway/cluster.h"
 
-#include <charconv>
-
-#include "finack/base/address.h"
+#include <utility>
 
 namespace finack::gateway {
 namespace {
@@ -50,42 +48,6 @@ client::BreakerRules breaker_rules_of(const BreakerSettings& b) {
           .probe_successes = b.probe_successes};
 }
 
-client::HealthRules health_rules_of(const HealthSettings& h) {
-  client::HealthRules rules{.eject_after = h.passive.eject_after,
-                            .eject_for = h.passive.eject_for,
-                            .eject_most = h.passive.eject_most,
-                            .eject_percent = h.passive.eject_percent,
-                            .slow_start = h.passive.slow_start};
-  if (h.active) {
-    rules.fall = h.active->fall;
-    rules.rise = h.active->rise;
-    rules.starts_up = h.active->starts_up;
-  }
-  return rules;
-}
-
-constexpr std::string_view kUnix = "unix:";
-
-/// "": a path has none.
-std::string host_of(const std::string& address) {
-  return address.starts_with(kUnix) ? "" : address.substr(0, address.rfind(':'));
-}
-
-/// The file's check has let only these forms through.
-client::UpstreamTarget target_of(const std::string& address) {
-  if (address.starts_with(kUnix)) return net::DialTarget::unix_socket(address.substr(kUnix.size()));
-  if (const auto parsed = parse_address(address))
-    return net::DialTarget{.address = *parsed, .unix_path = {}};
-  const std::size_t colon = address.rfind(':');
-  std::uint16_t port = 0;
-  std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
-  return {address.substr(0, colon), port};
-}
-
-std::uint32_t count(const std::vector<UpstreamServerSettings>& servers) {
-  return static_cast<std::uint32_t>(servers.size());
-}
-
 }  // namespace
 
 std::uint64_t status_bits(const std::vector<int>& statuses) {
@@ -94,7 +56,7 @@ std::uint64_t status_bits(const std::vector<int>& statuses) {
   return bits;
 }
 
-Cluster::Cluster(const ClusterSettings& settings)
+Cluster::Cluster(const ClusterSettings& settings, std::shared_ptr<net::TlsContext> tls)
     : requests(settings.breaker.limits.requests),
       pending(settings.breaker.limits.pending),
       connections(settings.breaker.limits.connections),
@@ -105,19 +67,17 @@ Cluster::Cluster(const ClusterSettings& settings)
       response_limits_(response_limits_of(settings.limits)),
       retry_rules_(retry_rules_of(settings.retry)),
       backoff_{.base = settings.retry.backoff.base, .most = settings.retry.backoff.most},
-      quota_(std::make_shared<client::EjectionQuota>(count(settings.servers),
-                                                     settings.health.passive.eject_percent)),
       breaker_(breaker_rules_of(settings.breaker)),
       retry_budget_(settings.retry.budget.percent, settings.retry.budget.least,
-                    settings.breaker.limits.retries) {}
+                    settings.breaker.limits.retries),
+      servers_(settings_, std::move(tls)) {}
 
 Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settings) {
-  std::shared_ptr<Cluster> cluster(new Cluster(settings));
-  const client::HealthRules health = health_rules_of(settings.health);
+  std::vector<FileStamp> tls_files;
   std::shared_ptr<net::TlsContext> context;
   if (settings.tls) {
     const UpstreamTlsSettings& tls = *settings.tls;
-    cluster->tls_files_ = file_stamps(tls);
+    tls_files = file_stamps(tls);
     auto made = net::TlsContext::client({.verify = tls.verify,
                                          .ca_file = tls.ca,
                                          .certificate_file = tls.certificate,
@@ -126,21 +86,8 @@ Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settin
     if (!made) return std::unexpected(std::move(made.error()));
     context = std::move(*made);
   }
-  for (const UpstreamServerSettings& server : settings.servers) {
-    client::UpstreamTarget target = target_of(server.address);
-    if (context != nullptr) {
-      const UpstreamTlsSettings& tls = *settings.tls;
-      target.tls = context;
-      target.tls_peer = {
-          .name = tls.server_name.empty() ? host_of(server.address) : tls.server_name,
-          .server = server.address};
-    }
-    auto made = std::make_shared<client::UpstreamServer>(server.address, std::move(target), health,
-                                                         cluster->quota_, settings.pool.idle);
-    made->weight = server.weight;
-    made->backup = server.backup;
-    cluster->servers_.push_back(std::move(made));
-  }
+  std::shared_ptr<Cluster> cluster(new Cluster(settings, std::move(context)));
+  cluster->tls_files_ = std::move(tls_files);
   return cluster;
 }
 

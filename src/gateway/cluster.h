@@ -9,9 +9,9 @@
 #include "client/pool.h"
 #include "client/retry.h"
 #include "client/retry_budget.h"
-#include "client/upstream_server.h"
 #include "finack/base/error.h"
 #include "gateway/bounded_count.h"
+#include "gateway/cluster_servers.h"
 #include "gateway/cluster_settings.h"
 #include "gateway/file_stamps.h"
 
@@ -21,7 +21,8 @@ namespace finack::gateway {
 std::uint64_t status_bits(const std::vector<int>& statuses);
 
 /// A cluster as all workers of the process share it: its servers, what may be under way, its
-/// breaker. Made from settings and not changed after; any thread.
+/// breaker. Made from settings and not changed after, but for what its servers' names resolve to;
+/// any thread.
 class Cluster {
  public:
   static Expected<std::shared_ptr<Cluster>> create(const ClusterSettings& settings);
@@ -31,7 +32,10 @@ class Cluster {
   bool serves_for(const ClusterSettings& settings) const {
     return settings_ == settings && (!settings.tls || tls_files_ == file_stamps(*settings.tls));
   }
-  const std::vector<std::shared_ptr<client::UpstreamServer>>& servers() const { return servers_; }
+  /// Its servers as they are at this moment.
+  ClusterServers::List servers() const { return *servers_.board().current().first; }
+  ClusterServers& membership() { return servers_; }
+  const ClusterServers& membership() const { return servers_; }
   const client::Timeouts& timeouts() const { return timeouts_; }
   const client::PoolRules& pool_rules() const { return pool_rules_; }
   const http::ResponseLimits& response_limits() const { return response_limits_; }
@@ -53,7 +57,7 @@ class Cluster {
   bool take_place() { return settings_.queue_limit != 0 && queued.try_take(); }
 
  private:
-  explicit Cluster(const ClusterSettings& settings);
+  Cluster(const ClusterSettings& settings, std::shared_ptr<net::TlsContext> tls);
 
   ClusterSettings settings_;
   std::vector<FileStamp> tls_files_;  ///< As they were read.
@@ -62,10 +66,9 @@ class Cluster {
   http::ResponseLimits response_limits_;
   client::RetryRules retry_rules_;
   client::Backoff backoff_;
-  std::shared_ptr<client::EjectionQuota> quota_;
   client::Breaker breaker_;
   client::RetryBudget retry_budget_;
-  std::vector<std::shared_ptr<client::UpstreamServer>> servers_;
+  ClusterServers servers_;
 };
 
 }  // namespace finack::gateway

@@ -225,7 +225,8 @@ void describe_resolve(Scope& scope, ResolveSettings& resolve) {
                  kMonth);
   table.word(key("family", "which addresses are used"), resolve.family,
              {{"any", AddressFamily::any}, {"v4", AddressFamily::v4}, {"v6", AddressFamily::v6}});
-  table.flag(key("all_addresses", "take each address of a name for a server of its own"),
+  table.flag(key("all_addresses",
+                 "each address of a name is a server of its own; false: the name is one server"),
              resolve.all_addresses);
   scope.check([&resolve](const Report& report) {
     if (resolve.least > resolve.most) report("least", "it is longer than most");

@@ -19,6 +19,8 @@ class HealthChecker {
   /// Checks the servers of `plan`: clusters that were there before go on as they are, those of
   /// which it knows nothing are checked no more.
   void adopt(const Plan& plan);
+  /// Servers of the plan's clusters came or left: checks those that there are now.
+  void follow_servers();
   /// Makes no check any more, and ends those under way.
   void stop(record::Cause cause);
   /// Forgets clusters that are gone.
@@ -27,11 +29,13 @@ class HealthChecker {
   bool empty() const;
 
  private:
-  bool mine(const Cluster& cluster, std::size_t server) const;
+  bool mine(const Cluster& cluster, const client::UpstreamServer& server, std::size_t place) const;
+  void follow(const std::shared_ptr<Cluster>& cluster);
 
   WorkerParts parts_;
   std::function<void()> emptied_;
   std::mt19937_64 random_;
+  std::vector<std::shared_ptr<Cluster>> clusters_;  ///< That have checks.
   std::vector<std::unique_ptr<ServerCheck>> checks_;
   bool stopped_ = false;
 };

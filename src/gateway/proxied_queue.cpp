@@ -29,7 +29,7 @@ bool ProxiedRequest::begin_if_possible() {
     return false;
   }
   leave_queue();
-  if (choice.server) {
+  if (choice.server != nullptr) {
     ask(*choice.server);
   } else {
     // A try that ended by an answer, or by our own wish, failed for nothing of its own.

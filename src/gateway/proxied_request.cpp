@@ -78,25 +78,30 @@ void ProxiedRequest::gather_body() {
   }
 }
 
-void ProxiedRequest::ask(std::size_t server) {
-  client::Pool& pool = passage_.share->pool(server);
+void ProxiedRequest::let_go_of_server() {
+  if (server_ != nullptr) passage_.share->let_go(*std::exchange(server_, nullptr));
+}
+
+void ProxiedRequest::ask(ServerShare& server) {
   BoundedCount& pending = passage_.to->cluster->pending;
   if (pending.most() != 0) {
     holds_pending_ = pending.try_take();
     if (!holds_pending_) return shed("pending");
   }
-  server_ = server;
+  passage_.share->hold(server);
+  let_go_of_server();
+  server_ = &server;
   ++number_;
   try_began_ = loop_.now();
   body_sent_ = awaits_body_ = false;
-  try_.begin(pool, {.number = number_,
-                    .fresh_only = std::exchange(fresh_only_, false),
-                    .budget = passage_.to->try_budget,
-                    .wait = passage_.to->queue,
-                    .wall_offset = wall_offset_,
-                    .timeouts = &passage_.to->timeouts,
-                    .other_leg = exchange_->connection(),
-                    .other_number = exchange_->number()});
+  try_.begin(server.pool, {.number = number_,
+                           .fresh_only = std::exchange(fresh_only_, false),
+                           .budget = passage_.to->try_budget,
+                           .wait = passage_.to->queue,
+                           .wall_offset = wall_offset_,
+                           .timeouts = &passage_.to->timeouts,
+                           .other_leg = exchange_->connection(),
+                           .other_number = exchange_->number()});
 }
 
 /// The wait for a connection is over.
@@ -111,8 +116,7 @@ void ProxiedRequest::on_try_ready() {
   std::string_view body;
   body_sent_ = body_.at_hand(body);
   // HTTP/1.0 knows no Host, and servers refuse an empty one.
-  const std::string_view host =
-      forwarded_.host.empty() ? passage_.to->cluster->servers()[server_]->host() : forwarded_.host;
+  const std::string_view host = forwarded_.host.empty() ? server_->server->host() : forwarded_.host;
   const http::OutgoingRequest out{.method = head.method_name,
                                   .target = target_,
                                   .host = host,
@@ -171,7 +175,7 @@ void ProxiedRequest::on_try_failed(const record::Ending& ending) {
   note_connected();
   note_try();
   const Cause cause = ending.cause;
-  if (blames_server(cause)) passage_.to->cluster->servers()[server_]->health.failed(loop_.now());
+  if (blames_server(cause)) server_->server->health.failed(loop_.now());
   const client::RetryDecision decision =
       decide({.cause = cause,
               .sent = try_.sent(),
@@ -222,7 +226,7 @@ void ProxiedRequest::note_tried() {
     std::shift_left(tried_.begin(), tried_.end(), 1);
     --tried_count_;
   }
-  tried_[tried_count_++] = server_;
+  tried_[tried_count_++] = server_->server->number;
 }
 
 void ProxiedRequest::out_of_time() {
@@ -298,6 +302,7 @@ void ProxiedRequest::done() {
   spool_.reset();
   tries_.clear();
   arena_.reset();
+  let_go_of_server();
   WorkerCluster& share = *passage_.share;
   passage_ = {};
   proxy_.give_back(*this);

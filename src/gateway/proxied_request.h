@@ -62,7 +62,8 @@ class ProxiedRequest final : public ListNode,
   bool take_connection();
   void give_connection();
   void queued_too_long();
-  void ask(std::size_t server);
+  void ask(ServerShare& server);
+  void let_go_of_server();
   void note_connected();
   void on_try_ready() override;
   void on_try_write_ready() override { tunnel_ ? pump_tunnel() : pump_body(); }
@@ -149,9 +150,10 @@ class ProxiedRequest final : public ListNode,
   RequestBody body_;
   ResponseSpool spool_;
   TryList tries_;
-  std::array<std::size_t, 8> tried_{};  ///< Servers that failed; of more, the oldest are forgotten.
+  /// Numbers of servers that failed; of more, the oldest are forgotten.
+  std::array<std::uint64_t, 8> tried_{};
   std::size_t tried_count_ = 0;
-  std::size_t server_ = 0;
+  ServerShare* server_ = nullptr;  ///< Of the last try; held.
   Instant try_began_{};
   Instant deadline_ = Instant::max();          ///< Of request_total.
   std::optional<std::uint64_t> response_due_;  ///< Body bytes to come, where that is known.

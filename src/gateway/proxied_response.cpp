@@ -66,12 +66,12 @@ bool ProxiedRequest::try_again_for(int status, Progress progress) {
 }
 
 void ProxiedRequest::note_answer() {
-  passage_.share->observe(server_, loop_.now() - try_began_);
+  server_->latency.observe(loop_.now() - try_began_, loop_.now());
   tell_breaker(Word::good);
 }
 
 /// A head alone shows no health: a server may break off every body.
-void ProxiedRequest::note_whole() { passage_.to->cluster->servers()[server_]->health.succeeded(); }
+void ProxiedRequest::note_whole() { server_->server->health.succeeded(); }
 
 /// `whole`: with its body, and the exchange is let go of. False: a field cannot be sent.
 bool ProxiedRequest::send_head(const http::ReceivedResponse& head, std::string_view body,
@@ -113,7 +113,7 @@ void ProxiedRequest::on_try_body(std::string_view bytes, Progress progress,
 
 /// A FIN without close_notify ended it: what is missing must not look complete to the client.
 void ProxiedRequest::end_cut_response() {
-  passage_.to->cluster->servers()[server_]->health.failed(loop_.now());
+  server_->server->health.failed(loop_.now());
   fail(Cause::upstream_body_end_unproved);
 }
 

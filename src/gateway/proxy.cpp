@@ -34,8 +34,11 @@ std::string_view target_of(const http::RequestHead& head, std::string& storage) 
 Proxy::Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan)
     : parts_(parts),
       plan_(counted_here(std::move(plan))),
-      checks_(parts_, [this] { parts_.loop->defer(*this); }) {
+      checks_(parts_, [this] { parts_.loop->defer(*this); }),
+      names_(parts_) {
+  read_news();
   checks_.adopt(*plan_);
+  names_.adopt(*plan_);
 }
 
 Proxy::~Proxy() { assert(empty() && "requests or connections outlive their gateway"); }
@@ -131,12 +134,31 @@ bool Proxy::stays(const Cluster& cluster) const {
 }
 
 void Proxy::adopt(std::shared_ptr<const Plan> plan) {
+  news_.clear();
   plan_ = counted_here(std::move(plan));
   leaving_ = true;
   for (const auto& [cluster, share] : clusters_)
     if (!stays(*cluster)) share->drain(Cause::operator_reload_retired);
+  read_news();
   checks_.adopt(*plan_);
+  names_.adopt(*plan_);
   parts_.loop->defer(*this);
+}
+
+/// A worker without requests lets go of servers that left, too. Before anybody looks at the
+/// servers: what comes after that look must not be missed.
+void Proxy::read_news() {
+  for (const auto& cluster : plan_->clusters()) {
+    ClusterServers& servers = cluster->membership();
+    if (servers.names().empty()) continue;
+    news_.push_back(std::make_unique<Board<ClusterServers::List>::Reader>(
+        servers.board(), [this, loop = parts_.loop] { loop->post([this] { follow_servers(); }); }));
+  }
+}
+
+void Proxy::follow_servers() {
+  for (const auto& [cluster, share] : clusters_) share->follow_servers();
+  checks_.follow_servers();
 }
 
 void Proxy::close(Cause cause) {
@@ -144,6 +166,7 @@ void Proxy::close(Cause cause) {
   leaving_ = true;
   for (const auto& [cluster, share] : clusters_) share->drain(cause);
   checks_.stop(cause);
+  names_.stop();
   parts_.loop->defer(*this);
 }
 
@@ -153,6 +176,7 @@ void Proxy::cut(Cause cause) {
   while (!busy_.empty()) busy_.front().cut(cause);
   for (const auto& [cluster, share] : clusters_) share->cut(cause);
   checks_.stop(cause);
+  names_.stop();
   parts_.loop->defer(*this);
 }
 

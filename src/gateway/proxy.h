@@ -6,6 +6,7 @@
 
 #include "finack/http/exchange.h"
 #include "gateway/health_checker.h"
+#include "gateway/name_watcher.h"
 #include "gateway/plan.h"
 #include "gateway/proxied_request.h"
 #include "gateway/worker_cluster.h"
@@ -14,8 +15,8 @@ namespace finack::gateway {
 
 /// One worker's gateway: the handler of its server. Finds the route, then answers by itself or
 /// hands the request to a server of the route's cluster; makes its worker's share of the health
-/// checks. Loop thread only, but construction and destruction, which may come before and after the
-/// loop runs.
+/// checks, and of the questions for servers' names. Loop thread only, but construction and
+/// destruction, which may come before and after the loop runs.
 class Proxy final : public http::Handler, private net::Deferred {
  public:
   Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan);
@@ -60,6 +61,8 @@ class Proxy final : public http::Handler, private net::Deferred {
   void refuse(http::Exchange& exchange, int status, record::Cause cause);
   WorkerCluster& share_of(const std::shared_ptr<Cluster>& cluster);
   bool stays(const Cluster& cluster) const;
+  void read_news();
+  void follow_servers();
   void run_deferred() override;
 
   WorkerParts parts_;
@@ -69,12 +72,15 @@ class Proxy final : public http::Handler, private net::Deferred {
   route::ByteArena arena_;             ///< The same.
   std::unordered_map<const Cluster*, std::unique_ptr<WorkerCluster>> clusters_;
   HealthChecker checks_;
+  NameWatcher names_;
   std::vector<std::unique_ptr<ProxiedRequest>> requests_;
   IntrusiveList<ProxiedRequest> spare_;
   std::size_t spares_ = 0;
   IntrusiveList<ProxiedRequest> busy_;
   record::Cause closing_ = record::Cause::unknown;
   bool leaving_ = false;  ///< Something is to be done when it is empty.
+  /// Of the plan's clusters whose servers may change. Last: news come until they are gone.
+  std::vector<std::unique_ptr<Board<ClusterServers::List>::Reader>> news_;
 };
 
 }  // namespace finack::gateway

@@ -65,15 +65,15 @@ TimerKind timer_of(Phase phase) {
 }  // namespace
 
 ServerCheck::ServerCheck(const WorkerParts& parts, std::shared_ptr<Cluster> cluster,
-                         std::size_t server, std::mt19937_64& random, std::function<void()> emptied)
+                         std::shared_ptr<client::UpstreamServer> server, std::mt19937_64& random,
+                         std::function<void()> emptied)
     : parts_(parts),
       cluster_(std::move(cluster)),
-      server_(server),
+      server_(std::move(server)),
       random_(random),
       emptied_(std::move(emptied)),
-      probed_(this->server().name, this->server().target, {}, no_quota_,
-              cluster_->pool_rules().idle),
-      host_(settings().host.empty() ? this->server().host() : settings().host),
+      probed_(server_->name, server_->target, {}, no_quota_, cluster_->pool_rules().idle),
+      host_(settings().host.empty() ? server_->host() : settings().host),
       next_(*this, *parts_.loop),
       deadline_(*this, *parts_.loop) {
   next_.set(scaled(settings().interval, kJitter * unit_draw(random_())), &ServerCheck::begin);

@@ -20,8 +20,9 @@ class ServerCheck final : private client::ConnectionOwner, private client::Conne
  public:
   /// The first check comes within a tenth of the interval. `random` outlives this; `emptied` is
   /// called when, after stop(), the last connection is gone.
-  ServerCheck(const WorkerParts& parts, std::shared_ptr<Cluster> cluster, std::size_t server,
-              std::mt19937_64& random, std::function<void()> emptied);
+  ServerCheck(const WorkerParts& parts, std::shared_ptr<Cluster> cluster,
+              std::shared_ptr<client::UpstreamServer> server, std::mt19937_64& random,
+              std::function<void()> emptied);
   /// Only while idle().
   ~ServerCheck();
 
@@ -30,6 +31,7 @@ class ServerCheck final : private client::ConnectionOwner, private client::Conne
   bool stopped() const { return stopped_; }
   bool idle() const { return connection_ == nullptr; }
   const std::shared_ptr<Cluster>& cluster() const { return cluster_; }
+  const std::shared_ptr<client::UpstreamServer>& checked() const { return server_; }
 
  private:
   void on_connected(client::Connection& connection) override;
@@ -47,7 +49,7 @@ class ServerCheck final : private client::ConnectionOwner, private client::Conne
   void on_write_ready() override {}
 
   const ActiveCheckSettings& settings() const { return *cluster_->settings().health.active; }
-  client::UpstreamServer& server() const { return *cluster_->servers()[server_]; }
+  client::UpstreamServer& server() const { return *server_; }
   void begin();
   void out_of_time();
   void take(std::size_t body_bytes, client::Progress progress);
@@ -58,7 +60,7 @@ class ServerCheck final : private client::ConnectionOwner, private client::Conne
 
   const WorkerParts parts_;
   const std::shared_ptr<Cluster> cluster_;
-  const std::size_t server_;
+  const std::shared_ptr<client::UpstreamServer> server_;
   std::mt19937_64& random_;
   const std::function<void()> emptied_;
   std::shared_ptr<client::EjectionQuota> no_quota_ = std::make_shared<client::EjectionQuota>(0, 0);

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "client/pool.h"
+#include "client/upstream_server.h"
 #include "finack/base/intrusive_list.h"
 #include "finack/http/message.h"
 #include "gateway/balancer.h"
@@ -43,20 +45,39 @@ class SlotWaiter : public ListNode {
   ~SlotWaiter() = default;
 };
 
+/// One worker's connections to one server, as they are at this moment.
+struct PoolShare {
+  std::uint64_t server = 0;  ///< UpstreamServer::number.
+  client::PoolState state;
+};
+
 /// What one worker has of a cluster, as it is at this moment.
 struct ClusterShare {
   const Cluster* cluster = nullptr;
-  std::vector<client::PoolState> pools;  ///< By the server's place.
+  std::vector<PoolShare> pools;  ///< Also to servers that the cluster has no more.
+};
+
+/// One worker's share of one server of a cluster.
+struct ServerShare {
+  explicit ServerShare(client::Pool::Options options)
+      : server(options.server), pool(std::move(options)) {}
+
+  std::shared_ptr<client::UpstreamServer> server;
+  client::Pool pool;
+  PeakEwma latency;
+  std::uint32_t held = 0;  ///< Requests that hold() it.
 };
 
 /// What a choice of a server came to.
 struct Choice {
-  std::optional<std::size_t> server;  ///< Its place.
+  ServerShare* server = nullptr;  ///< Good until the next choice; hold() it for longer.
   bool full = false;  ///< None, but only because all that are healthy have no connection left.
 };
 
 /// One worker's share of a cluster: a pool to each of its servers, the choice among them, and the
-/// queue of those for whom there is no slot. Loop thread only.
+/// queue of those for whom there is no slot. Servers come and go with their names' answers: a
+/// choice is one of those that are there then; one that left closes its connections as they become
+/// free. Loop thread only.
 class WorkerCluster final : private net::Deferred, private net::Timer {
  public:
   /// `emptied` is called when empty() may have become true.
@@ -65,14 +86,15 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
 
   Cluster& cluster() { return *cluster_; }
   const Cluster& cluster() const { return *cluster_; }
-  client::Pool& pool(std::size_t server) { return *pools_[server]; }
-  /// The server for a try: one of `tried` (the last one stands last) only when no other is
-  /// available.
+  /// The server for a try: one of `tried` (UpstreamServer::number, the last one stands last) only
+  /// when no other is available.
   Choice pick(const http::RequestHead& head, const Address& client,
-              std::span<const std::size_t> tried);
-  void observe(std::size_t server, Nanos latency) {
-    latencies_[server].observe(latency, loop_.now());
-  }
+              std::span<const std::uint64_t> tried);
+  /// Keeps a chosen server's share for as long as a request goes by it.
+  void hold(ServerShare& server) { ++server.held; }
+  void let_go(ServerShare& server);
+  /// Goes by the cluster's servers as they are now: a choice does so by itself.
+  void follow_servers();
   std::uint64_t draw() { return random_(); }
 
   /// Queues it behind all others, or before them. Unlink it to wait no more.
@@ -101,17 +123,26 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   bool empty() const;
 
  private:
+  /// Servers that a request has tried and the cluster still has: of more, the last.
+  static constexpr std::size_t kMostTried = 8;
+
+  std::unique_ptr<ServerShare> make_share(std::shared_ptr<client::UpstreamServer> server);
   bool find_candidates(Instant now, bool repeatable);
   std::optional<std::size_t> pick_untried(Pick by);
   void run_deferred() override;
   void on_timer() override { run_deferred(); }
 
+  template <class Visit>
+  void for_each_pool(Visit visit) const;
+
   net::Loop& loop_;
+  const WorkerParts parts_;
   std::shared_ptr<Cluster> cluster_;
   std::function<void()> emptied_;
-  std::vector<std::unique_ptr<client::Pool>> pools_;
-  std::vector<PeakEwma> latencies_;
-  std::vector<Candidate> candidates_;  ///< Scratch.
+  std::uint64_t number_ = 0;  ///< Of the cluster's servers that servers_ are.
+  std::vector<std::unique_ptr<ServerShare>> servers_;
+  std::vector<std::unique_ptr<ServerShare>> leaving_;  ///< The cluster has them no more.
+  std::vector<Candidate> candidates_;                  ///< Scratch.
   IntrusiveList<SlotWaiter> queue_;
   std::uint32_t requests_ = 0;
   record::Cause drained_for_ = record::Cause::unknown;

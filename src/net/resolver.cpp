@@ -138,10 +138,10 @@ Resolver::~Resolver() {
 // ---- The cache
 // -------------------------------------------------------------------------------------------
 
-const Resolver::Cached* Resolver::find(const std::string& name) {
+const Resolver::Cached* Resolver::find(const std::string& name, const TtlBounds& bounds) {
   const auto found = cache_.find(name);
   if (found == cache_.end()) return nullptr;
-  if (found->second.until > loop_.now()) return &found->second;
+  if (found->second.since + bounds.clamp(found->second.ttl) > loop_.now()) return &found->second;
   cache_.erase(found);
   return nullptr;
 }
@@ -149,9 +149,8 @@ const Resolver::Cached* Resolver::find(const std::string& name) {
 void Resolver::keep(const std::string& name, Cached answer) {
   if (options_.max_ttl == Nanos::zero() || options_.max_cached == 0) return;
   if (!cache_.contains(name) && cache_.size() >= options_.max_cached) {
-    cache_.erase(std::min_element(cache_.begin(), cache_.end(), [](const auto& a, const auto& b) {
-      return a.second.until < b.second.until;
-    }));
+    const auto until = [](const auto& one) { return one.second.since + one.second.ttl; };
+    cache_.erase(std::ranges::min_element(cache_, {}, until));
   }
   cache_.insert_or_assign(name, std::move(answer));
 }
@@ -182,7 +181,7 @@ void Resolver::on_answer(void* ticket, int status, int /*timeouts*/, ares_addrin
   Resolver& self = *mine->resolver;
   if (!self.going_) {
     Resolved resolved = self.read(status, answer);
-    if (resolved) self.keep(mine->name, {resolved.addresses, self.loop_.now() + resolved.ttl});
+    if (resolved) self.keep(mine->name, {resolved.addresses, resolved.ttl, self.loop_.now()});
     self.asked_.erase(mine->name);
     for (Lookup* owner : mine->owners) {
       owner->ticket_ = nullptr;
@@ -192,6 +191,7 @@ void Resolver::on_answer(void* ticket, int status, int /*timeouts*/, ares_addrin
   ares_freeaddrinfo(answer);
 }
 
+/// Its TTL is what the servers say.
 Resolved Resolver::read(int status, const ares_addrinfo* answer) {
   Resolved resolved{.error = resolve_error(status)};
   if (!resolved || answer == nullptr) return resolved;
@@ -209,8 +209,7 @@ Resolved Resolver::read(int status, const ares_addrinfo* answer) {
     ttl = std::min<std::int64_t>(ttl, name->ttl);
   }
   if (resolved.addresses.empty()) resolved.error = ResolveError::no_data;
-  const Nanos longest = std::max(options_.min_ttl, options_.max_ttl);
-  resolved.ttl = std::clamp<Nanos>(std::chrono::seconds(ttl), options_.min_ttl, longest);
+  resolved.ttl = std::chrono::seconds(ttl);
   return resolved;
 }
 
@@ -253,20 +252,27 @@ void Lookup::start(const std::string& name, std::uint16_t port, const LookupOpti
   assert(!active_);
   active_ = true;
   port_ = port;
+  family_ = options.family;
+  bounds_ = options.ttl.value_or(resolver_.bounds());
   started_ = resolver_.loop_.precise_now();
   if (options.timeout > Nanos::zero()) {
     resolver_.loop_.timers().arm(*this, started_ + options.timeout);
   }
-  const Resolver::Cached* cached = options.fresh ? nullptr : resolver_.find(name);
+  const Resolver::Cached* cached = options.fresh ? nullptr : resolver_.find(name, bounds_);
   if (cached == nullptr) return resolver_.ask(name, *this);
-  answered({.addresses = cached->addresses,
-            .ttl = cached->until - resolver_.loop_.now(),
-            .cached = true});
+  answered({.addresses = cached->addresses, .ttl = cached->ttl, .cached = true});
+  resolved_.ttl = cached->since + bounds_.clamp(cached->ttl) - resolver_.loop_.now();
 }
 
 /// Told from the loop: c-ares may answer inside the question.
 void Lookup::answered(Resolved resolved) {
   resolved_ = std::move(resolved);
+  resolved_.ttl = bounds_.clamp(resolved_.ttl);
+  if (family_ != Address::Family::none) {
+    std::erase_if(resolved_.addresses,
+                  [this](const Address& address) { return address.family != family_; });
+    if (resolved_ && resolved_.addresses.empty()) resolved_.error = ResolveError::no_data;
+  }
   resolver_.loop_.defer(*this);
 }
 

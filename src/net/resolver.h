@@ -1,9 +1,11 @@
 #pragma once
 #include <ares.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,7 +22,8 @@ struct ResolverOptions {
   Nanos try_timeout = std::chrono::seconds(2);  ///< Of the first try; doubles with each round.
   int tries = 2;                                ///< Rounds over all servers.
   bool search = true;  ///< Short names are completed with resolv.conf's domains.
-  /// An answer is kept for its TTL, but not shorter or longer than this; max_ttl 0: never.
+  /// An answer is kept for its TTL, but not shorter or longer than this; max_ttl 0: never. A lookup
+  /// may have bounds of its own.
   Nanos min_ttl = std::chrono::seconds(1);
   Nanos max_ttl = std::chrono::hours(1);
   std::size_t max_cached = 1024;  ///< Names; what expires first goes first.
@@ -57,10 +60,21 @@ struct Resolved {
   explicit operator bool() const { return error == ResolveError::none; }
 };
 
+/// How long an answer holds: its TTL, but not shorter or longer than this.
+struct TtlBounds {
+  Nanos least;
+  Nanos most;
+
+  Nanos clamp(Nanos ttl) const { return std::clamp(ttl, least, std::max(least, most)); }
+};
+
 struct LookupOptions {
   Nanos timeout{};  ///< Of the whole lookup; 0: none but the resolver's tries.
   /// Asks the servers though the cache has an answer, and renews it: for a refresh.
   bool fresh = false;
+  std::optional<TtlBounds> ttl{};  ///< In place of the resolver's.
+  /// Which addresses are wanted; none: all. An answer without them is no_data.
+  Address::Family family = Address::Family::none;
 };
 
 /// Told by a Lookup, on its loop thread, never from inside start(). The lookup may be destroyed, or
@@ -96,13 +110,15 @@ class Resolver final : private Timer {
   static constexpr std::size_t kMostAddresses = 64;
   struct Cached {
     std::vector<Address> addresses;
-    Instant until;
+    Nanos ttl;  ///< As the servers say.
+    Instant since;
   };
 
   Resolver(Loop& loop, const ResolverOptions& options);
   Expected<void> set_up();
+  TtlBounds bounds() const { return {.least = options_.min_ttl, .most = options_.max_ttl}; }
   /// The answer that is still good; nullptr when there is none.
-  const Cached* find(const std::string& name);
+  const Cached* find(const std::string& name, const TtlBounds& bounds);
   void keep(const std::string& name, Cached answer);
   void ask(const std::string& name, Lookup& lookup);
   Resolved read(int status, const ares_addrinfo* answer);
@@ -146,6 +162,8 @@ class Lookup final : private Deferred, private Timer {
   Resolver::Ticket* ticket_ = nullptr;  ///< The question c-ares is at.
   Resolved resolved_;
   Instant started_;
+  TtlBounds bounds_{};
+  Address::Family family_ = Address::Family::none;
   std::uint16_t port_ = 0;
   bool active_ = false;
 };

@@ -8,6 +8,8 @@
 #include <string>
 
 #include "admin/gathering.h"
+#include "admin/live_state.h"
+#include "finack/base/address.h"
 #include "support/fake_exchange.h"
 
 namespace finack::admin {
@@ -192,9 +194,10 @@ TEST_F(ApiTest, TheLastAnswerMayComeWithTheLastMoment) {
 
 TEST_F(ApiTest, ClustersWithWhatWorkersHave) {
   const gateway::Cluster* cluster = plan_->clusters()[0].get();
-  workers_[0].pools = {{.cluster = cluster, .pools = {{.free = 1, .busy = 2}, {}, {}}}};
+  const std::uint64_t first = server(0).number;
+  workers_[0].pools = {{.cluster = cluster, .pools = {{first, {.free = 1, .busy = 2}}}}};
   workers_[1].pools = {{.cluster = nullptr, .pools = {}},
-                       {.cluster = cluster, .pools = {{.free = 4, .waiting = 3}, {}, {}}}};
+                       {.cluster = cluster, .pools = {{first, {.free = 4, .waiting = 3}}}}};
   server(0).keep_alive.advertised(5s);
   server(1).health.set_drained(true, clock_.now());
   const auto out = body(ask("GET", "/clusters")).at("clusters").as_array()[0].as_object();
@@ -313,6 +316,37 @@ TEST_F(ApiTest, TheConfiguredNameMayAsk) {
   for (FakeWorker& worker : workers_) worker.run();
   named.run_posted();
   EXPECT_EQ(named.status, 200);
+}
+
+TEST(ClustersJson, NamesAndWhatTheyBrought) {
+  gateway::GatewaySettings settings;
+  gateway::ClusterSettings& cluster = settings.clusters.emplace_back();
+  cluster.name = "api";
+  cluster.servers = {{.address = "127.0.0.1:1"}, {.address = "api.test:80"}};
+  settings.routes.emplace_back().cluster = cluster.name;
+  const auto plan = *gateway::Plan::create(settings, "mark");
+  const auto look = [&plan](Instant now) {
+    return clusters_json(*plan, {}, now, 0).at("clusters").as_array()[0].as_object();
+  };
+  const Instant start{1h};
+  EXPECT_EQ(boost::json::serialize(look(start).at("names")),
+            R"([{"name":"api.test:80","addresses":[],"answers":0,"failures":0,"error":null,)"
+            R"("answered_ms_ago":null,"asked_again_in_ms":null}])");
+  gateway::ClusterServers& servers = plan->clusters()[0]->membership();
+  const gateway::ServerName name = servers.names()[0];
+  servers.take_answer(name, {*parse_address("10.0.0.1:80"), *parse_address("10.0.0.2:80")}, start,
+                      start + 30s);
+  servers.note_failure(name, net::ResolveError::not_found, start + 31s);
+  const auto out = look(start + 500ms);
+  EXPECT_EQ(boost::json::serialize(out.at("names")),
+            R"([{"name":"api.test:80","addresses":["10.0.0.1:80","10.0.0.2:80"],"answers":1,)"
+            R"("failures":1,"error":"not_found","answered_ms_ago":500,)"
+            R"("asked_again_in_ms":30500}])");
+  const auto& list = out.at("servers").as_array();
+  ASSERT_EQ(list.size(), 3U);
+  EXPECT_TRUE(list[0].at("name").is_null());
+  EXPECT_EQ(list[1].at("address").as_string(), "10.0.0.1:80");
+  EXPECT_EQ(list[1].at("name").as_string(), "api.test:80");
 }
 
 }  // namespace

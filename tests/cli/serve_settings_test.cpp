@@ -111,22 +111,6 @@ TEST(ServeSettings, AFileWithListenersTakesNoListen) {
           "--listen", "the file lists listeners, and they are used: leave one of both out"}));
 }
 
-TEST(ServeSettings, WhatRestsIsSaid) {
-  ServeSettings settings;
-  settings.gateway.routes.resize(1);
-  gateway::ClusterSettings& cluster = settings.gateway.clusters.emplace_back();
-  cluster.name = "api";
-  config::Scope root;
-  describe_serve(root, settings);
-  std::vector<std::string> warnings;
-  complete_serve(settings, config::Resolved(root.table()), "f", warnings);
-  EXPECT_THAT(warnings, IsEmpty());
-  cluster.health.active.emplace();
-  cluster.resolve.all_addresses = false;
-  complete_serve(settings, config::Resolved(root.table()), "f", warnings);
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("clusters.api.resolve: not in force")));
-}
-
 TEST(ServeSettings, AFileWithRoutesTakesNoUpstream) {
   ServeSettings settings;
   settings.gateway.routes.resize(1);

@@ -123,5 +123,18 @@ TEST(ServerHealth, warms_up_slowly_when_it_comes_back) {
   EXPECT_EQ(health.warmth(kStart + 35s), 0.5) << "an ejection ends after 10 s";
 }
 
+TEST(EjectionQuota, follows_the_number_of_servers) {
+  const Instant now = kStart;
+  const Instant until = now + 10s;
+  EjectionQuota quota(1, 50);
+  EXPECT_FALSE(quota.try_take(now, until)) << "the only server";
+  quota.set_servers(4);
+  EXPECT_TRUE(quota.try_take(now, until));
+  EXPECT_TRUE(quota.try_take(now, until));
+  quota.set_servers(2);
+  EXPECT_EQ(quota.ejected(now), 2U) << "who is ejected stays so";
+  EXPECT_FALSE(quota.try_take(now, until));
+}
+
 }  // namespace
 }  // namespace finack::client

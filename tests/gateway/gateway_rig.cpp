@@ -1,6 +1,5 @@
 #include "gateway/gateway_rig.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,14 +8,18 @@
 
 namespace finack::gateway::tests {
 
-Upstream::Upstream() {
+Upstream::Upstream(int last_byte, std::uint16_t wanted) : last(last_byte) {
   sockaddr_in address{};
-  listener = net::testing::listen_on_loopback(address);
-  ::fcntl(listener.get(), F_SETFL, O_NONBLOCK);
-  port = ntohs(address.sin_port);
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(0x7f000000U + static_cast<std::uint32_t>(last));
+  address.sin_port = htons(wanted);
+  listener = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  EXPECT_EQ(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  EXPECT_EQ(::listen(listener.get(), 512), 0);
+  port = ntohs(net::testing::address_of(listener.get()).sin_port);
 }
 
-std::string Upstream::address() const { return fmt::format("127.0.0.1:{}", port); }
+std::string Upstream::address() const { return fmt::format("127.0.0.{}:{}", last, port); }
 
 void Upstream::accept_all() {
   while (listener && accepting) {
@@ -29,7 +32,8 @@ void Upstream::accept_all() {
   for (auto& peer : peers) peer->pump();
 }
 
-GatewayRig::GatewayRig(net::Backend backend, std::size_t servers, const Change& change)
+GatewayRig::GatewayRig(net::Backend backend, std::size_t servers, const Change& change,
+                       const std::string& name_server)
     : ring_({.bytes = std::size_t{1} << 20}) {
   auto made = net::Loop::create({.backend = backend, .clock = &clock_});
   if (!made) {
@@ -37,6 +41,8 @@ GatewayRig::GatewayRig(net::Backend backend, std::size_t servers, const Change& 
     return;
   }
   loop = std::move(*made);
+  resolver = std::move(*net::Resolver::create(
+      *loop, {.servers = name_server, .try_timeout = 1s, .tries = 1, .search = false}));
   ledger.emplace(record::Ledger::Options{
       .requests = record::RecordRequests::all, .ring = &ring_, .clock = &clock_});
   health_ledger.emplace(record::Ledger::Options{
@@ -56,13 +62,17 @@ GatewayRig::GatewayRig(net::Backend backend, std::size_t servers, const Change& 
     return;
   }
   plan = *planned;
-  proxy.emplace(WorkerParts{.loop = loop.get(),
-                            .ledger = &*ledger,
-                            .health_ledger = &*health_ledger,
-                            .ids = &ids_,
-                            .emptied = [this] { ++emptied; },
-                            .say = [this](std::string_view line) { said.emplace_back(line); }},
-                plan);
+  proxy.emplace(parts(), plan);
+}
+
+WorkerParts GatewayRig::parts() {
+  return {.loop = loop.get(),
+          .ledger = &*ledger,
+          .health_ledger = &*health_ledger,
+          .ids = &ids_,
+          .resolver = resolver.get(),
+          .emptied = [this] { ++emptied; },
+          .say = [this](std::string_view line) { said.emplace_back(line); }};
 }
 
 GatewayRig::~GatewayRig() {
@@ -197,8 +207,9 @@ void GatewayRig::on_request(const record::RequestRecord& r) {
   EXPECT_EQ(r.other_number, 1U);
 }
 
-void GatewayTest::proxying(std::size_t servers, const GatewayRig::Change& change) {
-  rig_ = std::make_unique<GatewayRig>(GetParam(), servers, change);
+void GatewayTest::proxying(std::size_t servers, const GatewayRig::Change& change,
+                           const std::string& name_server) {
+  rig_ = std::make_unique<GatewayRig>(GetParam(), servers, change, name_server);
   if (!rig_->loop)
     GTEST_SKIP() << "\n*** SKIPPED: " << net::name(GetParam())
                  << " is refused on this host: " << rig_->why_not

@@ -23,11 +23,14 @@ using namespace std::chrono_literals;
 /// One upstream: a listening socket and what it accepted.
 struct Upstream {
   Fd listener;
+  int last = 1;
   std::uint16_t port = 0;
   std::vector<std::unique_ptr<Client>> peers;
   bool accepting = true;
 
-  Upstream();
+  Upstream() : Upstream(1, 0) {}
+  /// On 127.0.0.`last`; port 0: any that is free.
+  Upstream(int last, std::uint16_t port);
   std::string address() const;
   void accept_all();
   /// The socket that was accepted last.
@@ -40,7 +43,9 @@ class GatewayRig final : private record::Sink {
  public:
   using Change = std::function<void(GatewaySettings&)>;
   /// One cluster "api" of `servers` upstreams and one route for all paths, then what `change` says.
-  GatewayRig(net::Backend backend, std::size_t servers, const Change& change = {});
+  /// `name_server`: "IP:PORT"; nobody answers at the usual one.
+  GatewayRig(net::Backend backend, std::size_t servers, const Change& change = {},
+             const std::string& name_server = "127.0.0.1:9");
   ~GatewayRig() override;
 
   /// Hands a request to the gateway.
@@ -61,11 +66,14 @@ class GatewayRig final : private record::Sink {
   void settle(int turns = 10);
   void advance(Nanos d, Nanos step = 250ms);
   ManualClock& clock() { return clock_; }
+  /// What a worker's gateway runs on.
+  WorkerParts parts();
   Cluster& cluster() { return *plan->clusters().front(); }
   client::UpstreamServer& server(std::size_t i = 0) { return *cluster().servers()[i]; }
 
   std::string why_not;
   std::unique_ptr<net::Loop> loop;
+  std::unique_ptr<net::Resolver> resolver;
   std::optional<record::Ledger> ledger, health_ledger;
   std::vector<std::unique_ptr<Upstream>> upstreams;
   GatewaySettings settings;
@@ -95,7 +103,8 @@ class GatewayRig final : private record::Sink {
 /// What both backends must do alike.
 class GatewayTest : public ::testing::TestWithParam<net::Backend> {
  protected:
-  void proxying(std::size_t servers = 1, const GatewayRig::Change& change = {});
+  void proxying(std::size_t servers = 1, const GatewayRig::Change& change = {},
+                const std::string& name_server = "127.0.0.1:9");
   GatewayRig& rig() { return *rig_; }
   std::unique_ptr<GatewayRig> rig_;
 };

@@ -22,7 +22,7 @@ class ProxyOperatorTest : public GatewayTest {
   /// The connections to one server.
   client::PoolState pools(std::size_t server = 0) {
     for (const ClusterShare& share : rig().proxy->shares())
-      if (share.cluster == &rig().cluster()) return share.pools[server];
+      if (share.cluster == &rig().cluster()) return share.pools[server].state;
     return {};
   }
   /// A request that a server has, and does not answer yet.

@@ -47,6 +47,8 @@ struct File {
   std::string second_route{};          ///< The whole of it.
   std::vector<std::string> servers{};  ///< Instead of the stage's upstreams.
   std::size_t upstreams = 1;
+  /// The server is "api.test", and upstream i at 127.0.0.(i + 1); needs NameServer::addresses.
+  bool by_name = false;
   bool tls = false;  ///< To the upstreams, which are trusted by the name below.
   std::string tls_name = "localhost";
 };

@@ -90,6 +90,56 @@ Case reload_case() {
           {row("local", "fin", "pool", "operator.reload_retired", "normal", "all"), pool_shut()}};
 }
 
+// ---- Servers by name
+
+/// A client's request goes to the upstream that is dialed for it; its place.
+std::size_t serve_afresh(Stage& stage, Peer& client) {
+  client.send(get());
+  const std::size_t place = stage.upstream(0).is_dialed(Millis(300)) ? 0 : 1;
+  stage.take_request(place).send(kOk);
+  stage.see(client, 200);
+  return place;
+}
+
+/// Both addresses of the name get requests. One is taken away: its connection is closed and it gets
+/// none any more.
+void take_an_address_away(Stage& stage) {
+  const std::string first = stage.upstream(0).address();
+  const std::string second = stage.upstream(1).address();
+  stage.wait_said(fmt::format("is resolved anew: +{} +{}", first, second));
+  Peer& client = stage.connect();
+  const std::size_t stays = serve_afresh(stage, client);
+  const std::size_t leaves = serve_afresh(stage, client);
+  stage.check(stays != leaves, "one address got both requests");
+  stage.wait_dialed("pool", 2);
+  stage.names().hold({static_cast<std::uint8_t>(stays + 1)});
+  stage.wait_said(fmt::format("is resolved anew: -{}", stage.upstream(leaves).address()));
+  stage.check(stage.upstream(leaves).connections().front().read_to_end() == StreamSight::eof,
+              "the connection to the address that left was to be closed");
+  Peer& kept = stage.upstream(stays).connections().front();
+  for (int i = 0; i < 3; ++i) {
+    client.send(get());
+    kept.read_head();
+    kept.send(kOk);
+    stage.see(client, 200);
+  }
+  stage.check(!stage.upstream(leaves).is_dialed(Millis(0)), "the address that left was dialed");
+  stage.part(client);
+}
+
+Case address_case() {
+  const Proxied reused{served(), {{tried(), 1, true}}};
+  Case out{"address_leaves_name",
+           {.cluster = "balance: round_robin", .upstreams = 2, .by_name = true},
+           take_an_address_away,
+           {{closed_idle(),
+             {{served(), {{tried(), 1}}}, {served(), {{tried(), 2}}}, reused, reused, reused}}},
+           {pool_shut(), row("local", "fin", "pool", "ok.pool_retired", "normal", "all")}};
+  out.names = NameServer::Manner::addresses;
+  out.own_network = true;
+  return out;
+}
+
 // ---- The queue: one connection, which a first client's request holds.
 
 constexpr std::string_view kOneSlot = "pool: { connections: 1 }, retry: { tries: 1 }";
@@ -241,6 +291,7 @@ std::vector<Case> queue_cases() {
 std::vector<Case> cluster_cases() {
   std::vector<Case> out = joined(failing_cases(), queue_cases());
   out.push_back(reload_case());
+  out.push_back(address_case());
   return out;
 }
 

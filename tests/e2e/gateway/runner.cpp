@@ -26,6 +26,7 @@ std::string mapping(std::string first, const std::string& rest) {
 
 std::string file_text(const File& file, std::deque<Upstream>& upstreams) {
   std::vector<std::string> servers = file.servers;
+  if (file.by_name) servers = {fmt::format("\"api.test:{}\"", upstreams.front().port())};
   if (servers.empty())
     for (const Upstream& upstream : upstreams) servers.push_back(upstream.address());
   std::string cluster = fmt::format("servers: [ {} ]", fmt::join(servers, ", "));
@@ -111,11 +112,23 @@ void stop(Stage& stage, const Case& what, std::vector<std::string>& out) {
   }
 }
 
-void perform(const Case& what, const e2e::RunOptions& options, e2e::Outcome& outcome) {
+void open_upstreams(std::deque<Upstream>& upstreams, const Case& what, const Deadline& deadline,
+                    NameServer* names) {
+  std::vector<std::uint8_t> hosts;
+  for (std::size_t i = 0; i < what.file.upstreams; ++i) {
+    const auto host = static_cast<std::uint8_t>(what.file.by_name ? i + 1 : 1);
+    const std::uint16_t port = what.file.by_name && i > 0 ? upstreams.front().port() : 0;
+    upstreams.emplace_back(deadline, what.backlog, host, port);
+    hosts.push_back(host);
+  }
+  if (what.file.by_name) names->hold(hosts);
+}
+
+void perform(const Case& what, const e2e::RunOptions& options, NameServer* names,
+             e2e::Outcome& outcome) {
   const Deadline deadline(kBound);
   std::deque<Upstream> upstreams;
-  for (std::size_t i = 0; i < what.file.upstreams; ++i)
-    upstreams.emplace_back(deadline, what.backlog);
+  open_upstreams(upstreams, what, deadline, names);
   const std::string file = options.directory + "/finack.yaml";
   std::ofstream(file) << file_text(what.file, upstreams);
   e2e::DemoOptions start;
@@ -124,7 +137,7 @@ void perform(const Case& what, const e2e::RunOptions& options, e2e::Outcome& out
   start.directory = options.directory;
   start.backend = options.backend;
   e2e::DemoServer server(start, deadline);
-  Stage stage(server, options.backend, deadline, upstreams, file);
+  Stage stage(server, options.backend, deadline, upstreams, file, names);
   std::string trouble;
   try {
     what.act(stage);
@@ -153,7 +166,7 @@ e2e::Outcome run_case(const Case& what, const e2e::RunOptions& options) {
     if (what.own_network) e2e::enter_own_network();
     std::optional<NameServer> names;
     if (what.names) names.emplace(*what.names, options.directory);
-    perform(what, options, outcome);
+    perform(what, options, names ? &*names : nullptr, outcome);
   });
 }
 

@@ -15,6 +15,11 @@ Peer& Stage::take_request(std::size_t index) {
   return peer;
 }
 
+void Stage::wait_said(std::string_view text) {
+  const auto said = [&] { return server().standard_error().find(text) != std::string::npos; };
+  check(e2e::eventually(deadline(), said), fmt::format("it never said: {}", text));
+}
+
 TlsEnd Stage::accept_tls(const TlsSetup& setup) {
   TlsEnd end(upstream().accept(), setup, deadline());
   check(end.accept(), "the gateway refused the TLS handshake");

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "e2e/gateway/name_server.h"
 #include "e2e/gateway/tls_upstream.h"
 #include "e2e/gateway/upstream.h"
 #include "e2e/support/scene.h"
@@ -14,15 +15,19 @@ namespace finack::gateway_matrix {
 /// behind it. One thread.
 class Stage : public e2e::Scene {
  public:
-  /// `file`: the gateway's settings.
+  /// `file`: the gateway's settings. `names`: nullptr where the case has no name server.
   Stage(e2e::DemoServer& server, std::string backend, const Deadline& deadline,
-        std::deque<Upstream>& upstreams, std::string file)
+        std::deque<Upstream>& upstreams, std::string file, NameServer* names)
       : Scene(server, std::move(backend), deadline),
         upstreams_(upstreams),
-        file_(std::move(file)) {}
+        file_(std::move(file)),
+        names_(names) {}
 
   Upstream& upstream(std::size_t index = 0) { return upstreams_.at(index); }
   std::deque<Upstream>& upstreams() { return upstreams_; }
+  NameServer& names() { return *names_; }
+  /// Waits until the gateway has said `text` on its standard error.
+  void wait_said(std::string_view text);
 
   /// The next dialed connection, with a request's head read from it.
   Peer& take_request(std::size_t index = 0);
@@ -46,6 +51,7 @@ class Stage : public e2e::Scene {
  private:
   std::deque<Upstream>& upstreams_;
   std::string file_;
+  NameServer* names_;
 };
 
 // The pieces that most acts are made of.

@@ -16,11 +16,11 @@
 namespace finack::gateway_matrix {
 namespace {
 
-sockaddr_in loopback(std::uint16_t port) {
+sockaddr_in loopback(std::uint8_t host, std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_addr.s_addr = htonl(0x7f000000U + host);
   return address;
 }
 
@@ -40,10 +40,11 @@ constexpr Millis kSurelyAnswered(150);
 
 }  // namespace
 
-Upstream::Upstream(const Deadline& deadline, int backlog)
+Upstream::Upstream(const Deadline& deadline, int backlog, std::uint8_t host, std::uint16_t port)
     : deadline_(deadline),
-      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-  sockaddr_in address = loopback(0);
+      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)),
+      host_(host) {
+  sockaddr_in address = loopback(host, port);
   socklen_t size = sizeof address;
   if (!listener_ || ::bind(listener_.get(), generic(address), size) != 0 ||
       ::listen(listener_.get(), backlog) != 0 ||
@@ -53,7 +54,7 @@ Upstream::Upstream(const Deadline& deadline, int backlog)
   port_ = ntohs(address.sin_port);
 }
 
-std::string Upstream::address() const { return fmt::format("127.0.0.1:{}", port_); }
+std::string Upstream::address() const { return fmt::format("127.0.0.{}:{}", host_, port_); }
 
 bool Upstream::is_dialed(Millis limit) {
   return ready(listener_.get(), POLLIN, deadline_.within(limit));
@@ -73,7 +74,7 @@ void Upstream::refuse() {
 
 Fd Upstream::connect_nonblocking() const {
   Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sockaddr_in address = loopback(port_);
+  sockaddr_in address = loopback(host_, port_);
   if (!fd) fail_errno("socket");
   if (::connect(fd.get(), generic(address), sizeof address) != 0 && errno != EINPROGRESS)
     fail_errno("connect");

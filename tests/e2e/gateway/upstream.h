@@ -23,8 +23,8 @@ using e2e::StreamSight;
 /// wait is bounded.
 class Upstream {
  public:
-  /// Listens on a port of 127.0.0.1 that the system chooses.
-  Upstream(const Deadline& deadline, int backlog);
+  /// Listens on 127.0.0.`host`; port 0: one that the system chooses.
+  Upstream(const Deadline& deadline, int backlog, std::uint8_t host = 1, std::uint16_t port = 0);
 
   std::uint16_t port() const { return port_; }
   std::string address() const;
@@ -48,6 +48,7 @@ class Upstream {
 
   Deadline deadline_;
   Fd listener_;
+  std::uint8_t host_ = 1;
   std::uint16_t port_ = 0;
   std::deque<Peer> connections_;
   std::vector<Fd> fillers_;  ///< Connections of our own that sit in the backlog.
