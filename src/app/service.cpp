@@ -193,6 +193,7 @@ Expected<void> Service::open_servers() {
   metrics_ = std::make_unique<sinks::Metrics>(
       sinks::Metrics::Options{.counters = [this] { return counter_sources(); },
                               .dropped_lines = [this] { return dropped_lines(); },
+                              .more = parts_.more_metrics,
                               .version = version(),
                               .revision = "",
                               .loop_backend = backend});

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "admin/api_handler.h"
+#include "admin/cluster_metrics.h"
 #include "app/service.h"
 #include "base/stderr_line.h"
 #include "cli/command.h"
@@ -104,6 +105,9 @@ int serve(int argc, char** argv) {
   };
   parts.listeners = listeners;
   parts.admin = &api;
+  parts.more_metrics = [&board](std::vector<prometheus::MetricFamily>& all) {
+    admin::add_cluster_metrics(all, *board.current().first, system_clock().now());
+  };
   parts.on_reload = [&reload] { reload(); };
   parts.name = kName;
   auto service = app::Service::create(server::Settings(), process, std::move(parts));

@@ -86,9 +86,10 @@ Nanos LearnedKeepAlive::safe_age(Nanos rtt) const {
 
 KeepAliveFacts LearnedKeepAlive::facts() const {
   const std::scoped_lock lock(mutex_);
+  const Nanos used = limit();
   return {.advertised = advertised_,
           .observed = lowest(),
-          .used = limit(),
+          .used = used == kNoIdleLimit ? std::nullopt : std::optional(used),
           .closes = static_cast<std::uint32_t>(count_)};
 }
 

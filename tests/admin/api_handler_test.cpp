@@ -208,6 +208,7 @@ TEST_F(ApiTest, ClustersWithWhatWorkersHave) {
             R"({"free":5,"busy":2,"dialing":0,"witnesses":0,"waiting":3})");
   EXPECT_EQ(servers[0].at("keep_alive").at("advertised_ms"), 5000);
   EXPECT_TRUE(servers[0].at("keep_alive").at("observed_ms").is_null());
+  EXPECT_EQ(servers[0].at("keep_alive").at("used_ms"), 5000);
   EXPECT_EQ(servers[0].at("state").as_string(), "up");
   EXPECT_EQ(servers[1].at("state").as_string(), "drained");
 }

@@ -329,6 +329,59 @@ TEST_P(PoolTest, KeepAliveAsAdvertisedIsKept) {
   EXPECT_NE(ask(), asker.attempt.connection().sequence);
 }
 
+TEST_P(PoolTest, RecordsOfIdleEndsSayWhatWasKnownOfTheServersLimit) {
+  DIALING();
+  rig().answer(rig().asked(),
+               "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n");
+  rig().advance(3s);
+  rig().peer().close();
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 1; }));
+  const record::KeepAliveLimits first = rig().keep_alives[0];
+  EXPECT_TRUE(first.valid);
+  EXPECT_EQ(first.advertised, 5s);
+  EXPECT_LT(first.observed, 0s) << "it is learned from this end, which did not go by it";
+  EXPECT_EQ(first.used, 5s);
+  EXPECT_EQ(rig().evidence[0].idle_us, 3'000'000U);
+
+  EXPECT_NE(ask(), 0U);
+  pool().drain(Cause::operator_server_drained);
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 2; }));
+  EXPECT_EQ(rig().keep_alives[1].advertised, 5s);
+  EXPECT_EQ(rig().keep_alives[1].observed, 3s);
+  EXPECT_EQ(rig().keep_alives[1].used, 3s);
+  EXPECT_EQ(rig().evidence[1].idle_us, 0U);
+}
+
+TEST_P(PoolTest, NoLimitOfOursIsNoneInTheRecord) {
+  DIALING({.rules = {.idle = 0s}});
+  EXPECT_NE(ask(), 0U);
+  rig().peer().close();
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 1; }));
+  EXPECT_TRUE(rig().keep_alives[0].valid);
+  EXPECT_LT(rig().keep_alives[0].used, 0s);
+}
+
+TEST_P(PoolTest, WhatEndsWithARequestSaysNothingOfKeepAlive) {
+  DIALING();
+  rig().asked();
+  rig().peer().close();
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 1; }));
+  EXPECT_FALSE(rig().keep_alives[0].valid);
+}
+
+TEST_P(PoolTest, ItsServerKnowsHowManyAreFree) {
+  DIALING();
+  const auto free = [&] { return rig().server->connections_free.load(); };
+  EXPECT_NE(ask(), 0U);
+  EXPECT_EQ(free(), 1U);
+  Asker& busy = rig().asked();
+  EXPECT_EQ(free(), 0U);
+  rig().answer(busy, kOk);
+  EXPECT_EQ(free(), 1U);
+  rig().advance(61s);
+  EXPECT_EQ(free(), 0U) << "too old";
+}
+
 INSTANTIATE_TEST_SUITE_P(, PoolTest, ::testing::Values(net::Backend::epoll, net::Backend::io_uring),
                          finack::tests::backend_name);
 
