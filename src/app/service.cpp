@@ -201,6 +201,7 @@ Expected<void> Service::open_servers() {
       admin::AdminHandler::Options{.health = &health_,
                                    .metrics = [this] { return metrics_->text(); },
                                    .more = parts_.admin,
+                                   .more_index = parts_.admin_index,
                                    .version = version(),
                                    .revision = "",
                                    .loop_backend = backend});
