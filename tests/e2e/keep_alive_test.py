@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `finack serve` learns of how long a server keeps idle connections, with real sockets and
-short times, and where it shows: metrics and records. tests/client/learned_pool_test.cpp has the same
-with injected time, longer. Needs FINACK (the command)."""
+short times, and where it shows: metrics and records. The same with injected time, and longer, is
+tests/client/learned_pool_test.cpp. Needs FINACK (the command)."""
 
 import http.client
 import random
