@@ -45,9 +45,9 @@ struct Row {
 std::vector<Row> rows_of(const gateway::Plan& plan) {
   std::vector<Row> rows;
   for (const auto& cluster : plan.clusters()) {
-    const auto first = static_cast<std::ptrdiff_t>(rows.size());
+    const std::size_t first = rows.size();
     for (const auto& server : cluster->servers()) {
-      const bool seen = std::any_of(rows.begin() + first, rows.end(), [&](const Row& row) {
+      const bool seen = std::ranges::any_of(std::span(rows).subspan(first), [&](const Row& row) {
         return row.server->name == server->name;
       });
       if (!seen) rows.push_back({server.get(), with(labels_of(*cluster), "server", server->name)});
