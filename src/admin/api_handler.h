@@ -26,6 +26,16 @@ class ApiHandler final : public http::Handler {
     http::Handler* more = nullptr;  ///< Answers other paths; outlives the handler. nullptr: 404.
     const Clock* clock = nullptr;   ///< Of the workers' loops.
   };
+  /// Lines of the admin listener's index.
+  static constexpr std::string_view kIndex =
+      "\n"
+      "  GET  /connections          live connections, from clients and to servers\n"
+      "  GET  /clusters             clusters and their servers: health, pools, learned keep-alive\n"
+      "  POST /connections/ID/kill  ends a connection now\n"
+      "  POST /clusters/NAME/servers/ADDRESS/drain    no more requests for the server\n"
+      "  POST /clusters/NAME/servers/ADDRESS/eject    the same for a while\n"
+      "  POST /clusters/NAME/servers/ADDRESS/restore  takes both back\n";
+
   explicit ApiHandler(Options options) : options_(std::move(options)) {}
   void handle(http::Exchange& exchange) override;
 

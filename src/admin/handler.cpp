@@ -92,7 +92,7 @@ void AdminHandler::handle(http::Exchange& exchange) {
            fmt::format("{{\"version\":\"{}\",\"revision\":\"{}\",\"loop_backend\":\"{}\"}}\n",
                        options_.version, options_.revision, options_.loop_backend));
   } else if (path == "/") {
-    answer(exchange, 200, kText, std::string(kIndex));
+    answer(exchange, 200, kText, std::string(kIndex) + options_.more_index);
   } else {
     answer_not_found(exchange);
   }

@@ -118,7 +118,7 @@ json::object keep_alive_json(const client::KeepAliveFacts& facts) {
   };
   return {{"advertised_ms", or_null(facts.advertised)},
           {"observed_ms", or_null(facts.observed)},
-          {"used_ms", millis(facts.used)},
+          {"used_ms", or_null(facts.used)},
           {"closes", facts.closes}};
 }
 

@@ -197,6 +197,7 @@ Expected<void> Service::open_servers() {
   metrics_ = std::make_unique<sinks::Metrics>(
       sinks::Metrics::Options{.counters = [this] { return counter_sources(); },
                               .dropped_lines = [this] { return dropped_lines(); },
+                              .more = parts_.more_metrics,
                               .version = version(),
                               .revision = "",
                               .loop_backend = backend});
@@ -204,6 +205,7 @@ Expected<void> Service::open_servers() {
       admin::AdminHandler::Options{.health = &health_,
                                    .metrics = [this] { return metrics_->text(); },
                                    .more = parts_.admin,
+                                   .more_index = parts_.admin_index,
                                    .version = version(),
                                    .revision = "",
                                    .loop_backend = backend});

@@ -45,6 +45,9 @@ class Service {
     /// Answers on the admin listener what its built-in paths do not, 404 included; outlives the
     /// service. nullptr: nobody.
     http::Handler* admin = nullptr;
+    std::string admin_index;  ///< Lines about its paths for the index at /.
+    /// Adds families to the metrics; called at each scrape, on the admin listener's thread.
+    std::function<void(std::vector<prometheus::MetricFamily>&)> more_metrics;
     /// Called on SIGHUP, on run()'s thread. Empty: the signal does nothing.
     std::function<void()> on_reload;
     std::vector<record::Sink*> sinks;  ///< Further readers of records; outlive the service.

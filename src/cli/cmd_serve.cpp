@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "admin/api_handler.h"
+#include "admin/cluster_metrics.h"
 #include "app/service.h"
 #include "base/stderr_line.h"
 #include "cli/command.h"
@@ -91,6 +92,8 @@ int serve(int argc, char** argv) {
     return 2;
   }
   const app::ProcessOptions process = reading->settings().process;
+  server::Settings of_process;
+  of_process.loop_blocked = reading->settings().loop_blocked;
   const std::string admin_host = reading->settings().admin_host;
   const auto listeners = listener_options(reading->settings().gateway.listeners);
   PlanBoard board(std::move(*plan));
@@ -119,9 +122,13 @@ int serve(int argc, char** argv) {
   parts.listeners = listeners;
   parts.dials = true;
   parts.admin = &api;
+  parts.admin_index = fmt::format("{}{}", admin::ApiHandler::kIndex, ReloadHandler::kIndex);
+  parts.more_metrics = [&board](std::vector<prometheus::MetricFamily>& all) {
+    admin::add_cluster_metrics(all, *board.current().first, system_clock().now());
+  };
   parts.on_reload = [&reload] { reload(); };
   parts.name = kName;
-  auto service = app::Service::create(server::Settings(), process, std::move(parts));
+  auto service = app::Service::create(of_process, process, std::move(parts));
   if (!service) {
     say(service.error().what);
     return 2;

@@ -7,7 +7,8 @@
 namespace finack::cli {
 
 /// A listener of a gateway's file as the server takes it. Everything is carried over; of the
-/// server's settings only loop_blocked is the process's own and stays at its default.
+/// server's settings only loop_blocked is the process's own (ServeSettings) and stays at its
+/// default.
 server::ListenerOptions listener_options(const gateway::ListenerSettings& listener);
 std::vector<server::ListenerOptions> listener_options(
     const std::vector<gateway::ListenerSettings>& listeners);

@@ -10,6 +10,9 @@ namespace finack::cli {
 /// nothing changed; 405 to other methods, 404 to other paths. Any thread.
 class ReloadHandler final : public http::Handler {
  public:
+  /// A line of the admin listener's index.
+  static constexpr std::string_view kIndex = "  POST /reload               reads the file again\n";
+
   /// `reload` reads the file again, and tells the operator what came of it.
   explicit ReloadHandler(std::function<ReloadOutcome()> reload) : reload_(std::move(reload)) {}
   void handle(http::Exchange& exchange) override;

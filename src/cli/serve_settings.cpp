@@ -86,6 +86,10 @@ void describe_serve(config::Scope& root, ServeSettings& settings) {
        "localhost",
        "no other name"},
       settings.admin_host, "a host name", check_one_host);
+  table.duration(
+      {"loop-blocked", "loop_blocked",
+       "a worker whose loop is blocked longer than this is named by the watchdog", "no watchdog"},
+      settings.loop_blocked, std::chrono::milliseconds(1), std::chrono::hours(1));
   table.list({"upstream", "",
               "a gateway without a file: servers of one cluster that every request goes to",
               "the file's clusters and routes"},

@@ -13,8 +13,9 @@ namespace finack::cli {
 struct ServeSettings {
   app::ProcessOptions process;
   gateway::GatewaySettings gateway;
-  std::string admin_host;              ///< Name of the admin listener; empty: none.
-  std::vector<std::string> upstreams;  ///< --upstream: a gateway without a file.
+  std::string admin_host;                              ///< Name of the admin listener; empty: none.
+  Nanos loop_blocked = std::chrono::milliseconds(50);  ///< The watchdog's limit; 0: off.
+  std::vector<std::string> upstreams;                  ///< --upstream: a gateway without a file.
 };
 
 /// The cluster of --upstream.

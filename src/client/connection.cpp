@@ -74,6 +74,7 @@ void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, h
   request_bytes_ = 0;
   maybe_sent_ = false;
   sent_at_ = loop_.now();
+  idle_before_ = sent_at_ - phase_since_;
   interim_seen_ = false;
   chunked_ = head.framing == http::Framing::chunked;
   body_due_ = body_follows;

@@ -170,8 +170,9 @@ class Connection final : public ListNode,
   http::ReceivedResponse head_;
   Address peer_;
   Instant opened_{}, phase_since_{};
-  Instant sent_at_{};  ///< When this request was begun.
-  Nanos setting_{0};   ///< Of the timer that is armed.
+  Instant sent_at_{};     ///< When this request was begun.
+  Nanos idle_before_{0};  ///< How long it had been free when this request was begun.
+  Nanos setting_{0};      ///< Of the timer that is armed.
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   std::uint64_t request_bytes_ = 0;  ///< Of this request, taken by the kernel.
   std::size_t offered_ = 0;          ///< To the send that is pending.

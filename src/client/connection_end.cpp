@@ -55,6 +55,14 @@ std::uint64_t micros(Nanos value) {
       std::chrono::duration_cast<std::chrono::microseconds>(value).count());
 }
 
+record::KeepAliveLimits limits_of(const KeepAliveFacts& facts) {
+  constexpr Nanos kNone{-1};
+  return {.advertised = facts.advertised.value_or(kNone),
+          .observed = facts.observed.value_or(kNone),
+          .used = facts.used.value_or(kNone),
+          .valid = true};
+}
+
 }  // namespace
 
 void Connection::on_end(StreamEnd end) {
@@ -100,7 +108,6 @@ void Connection::stream_over() {
     evidence.expected_bytes = *head_.content_length;
     evidence.received_bytes = evidence.expected_bytes - parser_.remaining();
   }
-  if (phase_ == Phase::pool) evidence.idle_us = micros(loop_.now() - phase_since_);
   end(*verdict, evidence);
 }
 
@@ -193,6 +200,8 @@ void Connection::end(const Verdict& verdict, record::Evidence evidence, bool fau
   const std::uint64_t unacked = stream_ != nullptr ? stream_->unacknowledged() : 0;
   const std::uint64_t unsent = outbox_.bytes();
   evidence.request = requests_;
+  if (phase_ == Phase::pool) evidence.idle_us = micros(loop_.now() - phase_since_);
+  if (verdict.cause == Cause::upstream_stale_reuse) evidence.idle_us = micros(idle_before_);
   record::Ending ending = ending_of(verdict, delivered(unacked, unsent), evidence);
   ending.undelivered_bytes = unacked + unsent;
   if (fault) ending.severity = record::Severity::fault;
@@ -248,6 +257,9 @@ void Connection::write_record(const record::Ending& ending) {
   record.ending = ending;
   record.other_leg = other_leg_;
   if (tcp_) record.local = net::local_address(tcp_->fd());
+  // Before the pool learns of this end: what it went by.
+  if (phase_ == Phase::pool || ending.cause == Cause::upstream_stale_reuse)
+    record.keep_alive = limits_of(server_.keep_alive.facts());
   if (ending.severity != record::Severity::normal) {
     if (stream_ != nullptr) record.tcp = stream_->tcp_facts();
     record.events = recorder_.unpack(opened_, events);

@@ -12,15 +12,14 @@ namespace finack::client {
 
 /// A setting of our own idle limit as a time: 0 is none, which is longer than any connection lasts,
 /// and short enough to be added to the clock and doubled.
-constexpr Nanos idle_limit(Nanos setting) {
-  return setting == Nanos(0) ? Nanos(std::chrono::hours(24 * 365 * 100)) : setting;
-}
+inline constexpr Nanos kNoIdleLimit = std::chrono::hours(24 * 365 * 100);
+constexpr Nanos idle_limit(Nanos setting) { return setting == Nanos(0) ? kNoIdleLimit : setting; }
 
-/// What is known of how long one server keeps an idle connection.
+/// What is known of how long one server keeps an idle connection. nullopt: nothing, no limit.
 struct KeepAliveFacts {
   std::optional<Nanos> advertised;  ///< Its last `Keep-Alive: timeout=`.
   std::optional<Nanos> observed;    ///< Below its recent idle closes, strays left out.
-  Nanos used{0};                    ///< What the pool goes by: the least of both and our own limit.
+  std::optional<Nanos> used;        ///< What the pool goes by: the least of both and our own limit.
   std::uint32_t closes = 0;         ///< Idle closes in the window that `observed` is of.
 };
 

@@ -259,6 +259,7 @@ void Pool::put(Connection& connection, Place place) {
       return dialing_.push_back(connection);
     case Place::free:
       ++free_count_;
+      server().connections_free.fetch_add(1, std::memory_order_relaxed);
       return free_.push_front(connection);
     case Place::witness:
       witness_ = &connection;
@@ -275,7 +276,10 @@ Place Pool::take_out(Connection& connection) {
   connection.ListNode::unlink();
   const Place place = std::exchange(connection.place, Place::none);
   if (place == Place::dialing) --dialing_count_;
-  if (place == Place::free) --free_count_;
+  if (place == Place::free) {
+    --free_count_;
+    server().connections_free.fetch_sub(1, std::memory_order_relaxed);
+  }
   if (place == Place::witness) witness_ = nullptr;
   return place;
 }

@@ -63,6 +63,7 @@ struct UpstreamServer {
   LearnedKeepAlive keep_alive;
   std::atomic<std::uint32_t> requests_live{0};     ///< Tries under way.
   std::atomic<std::uint32_t> connections_live{0};  ///< Dialing, busy and pooled.
+  std::atomic<std::uint32_t> connections_free{0};  ///< Of them, those that wait for a request.
   /// Workers of which somebody waits for a connection that the limit does not allow.
   std::atomic<std::uint32_t> places_wanted{0};
   std::atomic<Nanos::rep> rtt{0};  ///< Smoothed round trip; 0: not known.

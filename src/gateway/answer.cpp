@@ -32,39 +32,6 @@ std::string_view text_of(int status) {
 
 }  // namespace
 
-int status_of(Cause cause) {
-  switch (cause) {
-    case Cause::timeout_resolve:
-    case Cause::timeout_connect:
-    case Cause::timeout_tls:
-    case Cause::timeout_send:
-    case Cause::timeout_first_response_byte:
-    case Cause::timeout_response_idle:
-    case Cause::timeout_try:
-    case Cause::timeout_request_total:
-    case Cause::network_vanished:
-      return 504;
-    case Cause::timeout_queue:
-    case Cause::upstream_none_healthy:
-    case Cause::upstream_circuit_open:
-    case Cause::resource_ports:
-    case Cause::resource_descriptors:
-    case Cause::resource_memory:
-    case Cause::resource_slots:
-    case Cause::resource_disk:
-    case Cause::policy_overload_shed:
-      return 503;
-    case Cause::policy_body_too_large:
-      return 413;
-    case Cause::policy_loop:
-      return 508;
-    case Cause::policy_bad_request:
-      return 400;
-    default:
-      return 502;
-  }
-}
-
 void answer(http::Exchange& exchange, int status, Cause cause, std::string_view proxy_status,
             const record::Evidence* evidence) {
   const std::string_view text = text_of(status);

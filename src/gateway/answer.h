@@ -11,7 +11,4 @@ namespace finack::gateway {
 void answer(http::Exchange& exchange, int status, record::Cause cause,
             std::string_view proxy_status, const record::Evidence* evidence = nullptr);
 
-/// What a client is told when its request failed for this cause: 413, 502, 503, 504 or 508.
-int status_of(record::Cause cause);
-
 }  // namespace finack::gateway

@@ -110,7 +110,9 @@ ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& h
   });
   request.host = head.host;
   request.te_trailers = connection.te_trailers;
-  if (head.upgrade && head.framing == http::Framing::none) {
+  const bool empty = head.framing == http::Framing::none ||
+                     (head.framing == http::Framing::length && head.content_length == 0);
+  if (head.upgrade && empty) {
     request.upgrade = allowed_upgrade(connection.upgrade, route.upgrade);
   }
   request.client = believed_client(hop.peer, headers, trusted_, policy_);

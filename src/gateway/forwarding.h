@@ -41,9 +41,9 @@ class Forwarding {
   /// Writes the fields for the server to `headers`: those of `head` without Host, Content-Length,
   /// Expect (the gateway answers it itself) and what belongs to one connection; then ours; then
   /// what the route edits. An X-Request-Id is kept when it is 1 to 128 letters, digits and
-  /// -_.:+/=@~, else made of `draw`. An upgrade is carried on by HTTP/1.1 without a body, and to
-  /// the first protocol that the route allows; others are dropped, and the request stands without
-  /// (RFC 9110 7.8). Views of `head`, `hop`, the route, the arena and this object.
+  /// -_.:+/=@~, else made of `draw`. An upgrade is carried on by HTTP/1.1 without body bytes, and
+  /// to the first protocol that the route allows; others are dropped, and the request stands
+  /// without (RFC 9110 7.8). Views of `head`, `hop`, the route, the arena and this object.
   ForwardedRequest prepare(const http::RequestHead& head, const Hop& hop,
                            const RouteSettings& route, const std::array<std::uint64_t, 2>& draw,
                            route::ByteArena& arena, std::vector<http::Header>& headers) const;

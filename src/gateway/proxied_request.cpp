@@ -8,6 +8,7 @@
 
 #include "gateway/answer.h"
 #include "gateway/proxy.h"
+#include "http/cause_status.h"
 
 namespace finack::gateway {
 
@@ -269,7 +270,8 @@ void ProxiedRequest::fail(Cause cause, Cause because, const char* resource) {
       evidence.setting = "timeouts.queue";
       evidence.setting_value = static_cast<std::uint64_t>(passage_.to->queue.count());
     }
-    answer(exchange, status_of(because), cause,
+    const int status = http::status_of(because);
+    answer(exchange, status != 0 ? status : 502, cause,
            passage_.plan->forwarding().proxy_status(because, arena_), &evidence);
   }
   done();

@@ -26,6 +26,10 @@ int status_of(Cause cause) {
     case Cause::timeout_request_total:
     case Cause::network_vanished:
       return 504;
+    case Cause::policy_bad_request:
+      return 400;
+    case Cause::policy_body_too_large:
+      return 413;
     case Cause::policy_loop:
       return 508;
     case Cause::policy_response_blocked:

@@ -88,6 +88,8 @@ class Connection final : public StreamObserver, public net::Timer {
   bool input_over() const { return peer_fin_ && !paused_ && !stream_.readable(); }
   bool past_lifetime() const;
   StreamEnd peek_end() const { return stream_.peek_end(); }
+  /// The client's kernel acknowledges nothing any more.
+  bool vanished() const { return peer_gone(stream_.tcp_facts()); }
   std::optional<Verdict> judge_end(EndKind kind) const {
     return judge_end(kind, stream_.unacknowledged());
   }

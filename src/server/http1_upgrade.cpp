@@ -53,6 +53,8 @@ WriteState Http1Exchange::write_tunnel(std::string_view bytes) {
 
 void Http1Exchange::abort_tunnel(Cause cause) {
   if (!tunnel_) return;
+  // Bytes are silent also when they are lost on their way: slow or gone?
+  const bool vanished = cause == Cause::timeout_tunnel_idle && connection_->vanished();
   const bool wait = record::info(cause).family == CauseFamily::timeout;
   Verdict close{EndedBy::local, How::rst, Phase::tunnel, cause};
   if (cause == Cause::timeout_tunnel_idle) close.how = How::timeout;
@@ -62,9 +64,17 @@ void Http1Exchange::abort_tunnel(Cause cause) {
     close.cause = Cause::policy_other_leg;
     close.severity = record::info(cause).severity;
   }
+  record::Evidence evidence;
+  if (vanished) {
+    close = judge(record::TimerKind::tunnel_idle, Phase::tunnel, true);
+    r_.verdict = close;
+    evidence.found_by = record::FoundBy::retransmit;
+    evidence_ = evidence;
+    r_.has_evidence = true;
+  }
   sleep_done_ = nullptr;
   if (sleep_timer_.armed()) worker_.loop().timers().disarm(sleep_timer_);
-  tunnel_->abort(close);
+  tunnel_->abort(close, evidence);
 }
 
 /// Told before the request is recorded, so that the handler can say what belongs there.

@@ -94,15 +94,16 @@ void Tunnel::check_done() {
                              Phase::tunnel, Cause::ok_tunnel_done});
 }
 
-void Tunnel::abort(const Verdict& close) {
+void Tunnel::abort(const Verdict& close, const record::Evidence& evidence) {
   observer_ = nullptr;
   aborted_ = close;
+  abort_evidence_ = evidence;
   exchange_.inbox().drop_unread();
   connection_.defer(*this);
 }
 
 void Tunnel::run_deferred() {
-  if (aborted_) return connection_.end(*aborted_, {});
+  if (aborted_) return connection_.end(*aborted_, abort_evidence_);
   deliver();
 }
 

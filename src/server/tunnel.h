@@ -35,7 +35,7 @@ class Tunnel final : public net::Deferred {
   void resume();
   void finish();
   /// `close`: what the connection ends with.
-  void abort(const Verdict& close);
+  void abort(const Verdict& close, const record::Evidence& evidence);
 
  private:
   void run_deferred() override;
@@ -46,6 +46,7 @@ class Tunnel final : public net::Deferred {
   Connection& connection_;
   http::TunnelObserver* observer_;  ///< nullptr: it has let go.
   std::optional<Verdict> aborted_;
+  record::Evidence abort_evidence_;
   bool paused_ = false;
   bool client_finished_ = false;  ///< And the observer was told.
   bool finish_wanted_ = false;

@@ -1,20 +1,7 @@
 #pragma once
-#include <prometheus/metric_type.h>
-
-#include <string_view>
+#include "sinks/metric_info.h"
 
 namespace finack::sinks {
-
-/// One metric family as it is exported and documented. `help` is one line: the text format's writer
-/// does not escape newlines.
-struct MetricInfo {
-  std::string_view name;
-  prometheus::MetricType type;
-  std::string_view labels;  ///< Separated by ", "; "" for none.
-  std::string_view help;
-};
-
-using enum prometheus::MetricType;
 
 inline constexpr MetricInfo kBuildInfo{"finack_build_info", Gauge,
                                        "version, revision, loop_backend",
@@ -115,7 +102,7 @@ inline constexpr MetricInfo kCpuSeconds{"finack_process_cpu_seconds_total", Coun
 inline constexpr MetricInfo kStartTime{"finack_process_start_time_seconds", Gauge, "",
                                        "Unix time at which this process started."};
 
-/// Every family, in the order of export.
+/// Every family of a serving process, in the order of export.
 inline constexpr const MetricInfo* kMetricList[] = {
     &kBuildInfo,         &kWorkers,
     &kConnectionsOpened, &kConnectionsEnded,

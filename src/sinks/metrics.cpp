@@ -13,6 +13,8 @@
 #include <span>
 #include <tuple>
 
+#include "sinks/cluster_metric_list.h"
+#include "sinks/metric_family.h"
 #include "sinks/metric_list.h"
 #include "sinks/process_facts.h"
 
@@ -23,49 +25,12 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using record::Counters;
 using record::Purpose;
-using Labels = std::vector<ClientMetric::Label>;
 using Sources = std::span<const CounterSource>;
 
 constexpr record::Role kRoles[] = {record::Role::server, record::Role::client};
 constexpr Purpose kNontraffic[] = {Purpose::admin, Purpose::health};
 
 std::string text_of(std::string_view view) { return std::string(view); }
-
-/// Collects the samples of one family into the list of all.
-class Family {
- public:
-  Family(std::vector<MetricFamily>& all, const MetricInfo& info) : info_(info), all_(all) {
-    family_.name = info.name;
-    family_.help = info.help;
-    family_.type = info.type;
-  }
-  ~Family() { all_.push_back(std::move(family_)); }
-  Family(const Family&) = delete;
-  Family& operator=(const Family&) = delete;
-
-  template <class Number>
-  void add(Number value, Labels labels = {}) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    if (info_.type == prometheus::MetricType::Counter) {
-      metric.counter.value = static_cast<double>(value);
-    } else {
-      metric.gauge.value = static_cast<double>(value);
-    }
-    family_.metric.push_back(std::move(metric));
-  }
-  void add(ClientMetric::Histogram histogram, Labels labels = {}) {
-    ClientMetric metric;
-    metric.label = std::move(labels);
-    metric.histogram = std::move(histogram);
-    family_.metric.push_back(std::move(metric));
-  }
-
- private:
-  const MetricInfo& info_;
-  std::vector<MetricFamily>& all_;
-  MetricFamily family_;
-};
 
 /// One book read once: `live` is computed, so that the three agree.
 struct BookReading {
@@ -308,16 +273,6 @@ void process(std::vector<MetricFamily>& all) {
   Family(all, kStartTime).add(facts.start_seconds);
 }
 
-/// Families in the order of kMetricList, whatever order they were collected in.
-void sort_as_listed(std::vector<MetricFamily>& all) {
-  const auto place = [](const MetricFamily& family) {
-    return std::find_if(std::begin(kMetricList), std::end(kMetricList),
-                        [&](const MetricInfo* info) { return info->name == family.name; });
-  };
-  std::stable_sort(all.begin(), all.end(),
-                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
-}
-
 std::string_view type_word(prometheus::MetricType type) {
   switch (type) {
     case prometheus::MetricType::Counter:
@@ -326,6 +281,22 @@ std::string_view type_word(prometheus::MetricType type) {
       return "histogram";
     default:
       return "gauge";
+  }
+}
+
+constexpr std::string_view kTableHead = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
+
+void append_rows(std::string& out, std::span<const MetricInfo* const> list) {
+  for (const MetricInfo* info : list) {
+    std::string labels;
+    for (std::string_view rest = info->labels; !rest.empty();) {
+      const std::size_t end = std::min(rest.find(", "), rest.size());
+      if (!labels.empty()) labels += ", ";
+      labels += fmt::format("`{}`", rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 2, rest.size()));
+    }
+    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", info->name,
+                   type_word(info->type), labels, info->help);
   }
 }
 
@@ -367,7 +338,8 @@ std::vector<MetricFamily> Metrics::Collect() const {
   dropped_lines(all, options_.dropped_lines ? options_.dropped_lines() : DroppedLines{});
   nontraffic(all, sources);
   process(all);
-  sort_as_listed(all);
+  sort_as_listed(all, kMetricList);
+  if (options_.more) options_.more(all);
   return all;
 }
 
@@ -381,19 +353,18 @@ std::string metrics_reference_markdown() {
       "and\n"
       "`cause` are those of [endings.md](endings.md). [operations.md](operations.md) says which "
       "alerts to\n"
-      "set first.\n\n"
-      "| metric | type | labels | meaning |\n|---|---|---|---|\n";
-  for (const MetricInfo* info : kMetricList) {
-    std::string labels;
-    for (std::string_view rest = info->labels; !rest.empty();) {
-      const std::size_t end = std::min(rest.find(", "), rest.size());
-      if (!labels.empty()) labels += ", ";
-      labels += fmt::format("`{}`", rest.substr(0, end));
-      rest.remove_prefix(std::min(end + 2, rest.size()));
-    }
-    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", info->name,
-                   type_word(info->type), labels, info->help);
-  }
+      "set first.\n\n" +
+      std::string(kTableHead);
+  append_rows(out, kMetricList);
+  out +=
+      "\n## Clusters\n\n"
+      "What `finack serve` adds, of the clusters that its file has now. A cluster whose settings "
+      "change\n"
+      "begins anew. `server` is the address as the file has it; one that a cluster lists twice "
+      "counts once,\n"
+      "as the first of them.\n\n" +
+      std::string(kTableHead);
+  append_rows(out, kClusterMetricList);
   return out;
 }
 

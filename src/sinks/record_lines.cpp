@@ -95,6 +95,17 @@ void tcp_field(JsonObject& line, const TcpFacts& tcp) {
   o.end();
 }
 
+void keep_alive_field(JsonObject& line, const record::KeepAliveLimits& limits) {
+  JsonObject o(line.key("keep_alive"));
+  const auto limit = [&o](std::string_view key, Nanos value) {
+    value.count() < 0 ? o.null(key) : o.number(key, micros(value));
+  };
+  limit("advertised_us", limits.advertised);
+  limit("observed_us", limits.observed);
+  limit("used_us", limits.used);
+  o.end();
+}
+
 /// "<connection>.<number>"
 void request_id_field(JsonObject& line, std::string_view key, const record::ConnectionId& id,
                       std::uint32_t number) {
@@ -205,6 +216,7 @@ void RecordLines::on_connection(const record::ConnectionRecord& r) {
   line.number("bytes_out", r.bytes_out);
   ending_fields(line, r.ending, {});
   if (r.other_leg.sequence != 0) id_field(line, "other_leg", r.other_leg);
+  if (r.keep_alive.valid) keep_alive_field(line, r.keep_alive);
   if (r.ending.severity != Severity::normal) {
     if (r.tcp.valid) tcp_field(line, r.tcp);
     if (!r.events.empty()) events_field(line, r.events);

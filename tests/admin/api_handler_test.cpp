@@ -211,6 +211,7 @@ TEST_F(ApiTest, ClustersWithWhatWorkersHave) {
             R"({"free":5,"busy":2,"dialing":0,"witnesses":0,"waiting":3})");
   EXPECT_EQ(servers[0].at("keep_alive").at("advertised_ms"), 5000);
   EXPECT_TRUE(servers[0].at("keep_alive").at("observed_ms").is_null());
+  EXPECT_EQ(servers[0].at("keep_alive").at("used_ms"), 5000);
   EXPECT_EQ(servers[0].at("state").as_string(), "up");
   EXPECT_EQ(servers[1].at("state").as_string(), "drained");
 }
@@ -264,6 +265,26 @@ TEST_F(ApiTest, WhatIsNotThere) {
   for (const char* path : {"/", "/connections/", "/connections/1", "/clusters/a", "/connections/1/",
                            "/clusters/a%20b/servers/127.0.0.1:1/explode", "/%6", "*"})
     EXPECT_EQ(error(ask("GET", path)), "404 there is no such path") << path;
+}
+
+TEST_F(ApiTest, TheIndexListsWhatThereIs) {
+  workers_[0].add(1, Role::server, Phase::idle);
+  std::string_view index = ApiHandler::kIndex;
+  int lines = 0;
+  for (; !index.empty(); index.remove_prefix(index.find('\n') + 1)) {
+    const std::string_view line = index.substr(0, index.find('\n'));
+    if (line.empty()) continue;
+    const std::string method(line.substr(2, line.substr(2).find(' ')));
+    std::string path(line.substr(7, line.substr(7).find(' ')));
+    for (const auto& [word, value] : {std::pair{"ID", "0000b00700-1"}, std::pair{"NAME", "a%20b"},
+                                      std::pair{"ADDRESS", "127.0.0.1:1"}}) {
+      if (const std::size_t at = path.find(word); at != std::string::npos)
+        path.replace(at, std::string_view(word).size(), value);
+    }
+    EXPECT_EQ(ask(method, path).status, 200) << method << ' ' << path;
+    ++lines;
+  }
+  EXPECT_EQ(lines, 6);
 }
 
 TEST_F(ApiTest, OnlyPostChangesSomething) {

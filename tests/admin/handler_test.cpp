@@ -144,6 +144,7 @@ TEST_F(AdminTest, OtherPathsGoToTheOtherHandler) {
   AdminHandler admin({.health = &health_,
                       .metrics = {},
                       .more = &other,
+                      .more_index = "\n  POST /reload\n",
                       .version = "",
                       .revision = "",
                       .loop_backend = ""});
@@ -156,6 +157,9 @@ TEST_F(AdminTest, OtherPathsGoToTheOtherHandler) {
     EXPECT_FALSE(ours.aborted) << method;
     EXPECT_EQ(ours.status, std::string_view(method) == "GET" ? 200 : 405);
   }
+  FakeExchange index("GET", "/");
+  ask(admin, index);
+  EXPECT_TRUE(index.body.ends_with("what runs, as JSON\n\n  POST /reload\n")) << index.body;
 }
 
 }  // namespace

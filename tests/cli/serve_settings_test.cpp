@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "finack/server/settings.h"
+
 namespace finack::cli {
 namespace {
 
@@ -59,6 +61,14 @@ TEST(ServeSettings, ListenAndVariablesGiveTheListeners) {
   EXPECT_EQ(variable.line.errors, "");
   EXPECT_EQ(variable.settings.gateway.listeners.at(0).address, ":3");
   EXPECT_EQ(variable.settings.gateway.clusters.at(0).servers.size(), 2U);
+}
+
+TEST(ServeSettings, TheWatchdogsLimitIsTheProcesss) {
+  EXPECT_EQ(Told({"--upstream", "h:1"}).settings.loop_blocked, server::Settings().loop_blocked);
+  EXPECT_EQ(Told({"--upstream", "h:1", "--loop-blocked", "20ms"}).settings.loop_blocked,
+            std::chrono::milliseconds(20));
+  EXPECT_EQ(Told({"--upstream", "h:1", "--loop-blocked", "0"}).settings.loop_blocked, Nanos(0));
+  EXPECT_THAT(Told({"--upstream", "h:1", "--loop-blocked", "2h"}).line.errors, HasSubstr("1ms"));
 }
 
 TEST(ServeSettings, WhatIsPrintedIsWhatIsInForce) {

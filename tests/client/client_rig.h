@@ -76,6 +76,7 @@ class ClientRig final : private record::Sink {
     EXPECT_EQ(ledger->counters().connections.opened.get(), 0U);
     for (const record::Gauge& gauge : books.live_by_phase) EXPECT_EQ(gauge.get(), 0);
     EXPECT_EQ(server->connections_live.load(), 0U);
+    EXPECT_EQ(server->connections_free.load(), 0U);
     EXPECT_EQ(server->requests_live.load(), 0U);
   }
 
@@ -157,6 +158,7 @@ class ClientRig final : private record::Sink {
   std::vector<std::string> requests;
   std::vector<std::string> methods;        ///< Of the requests.
   std::vector<record::Evidence> evidence;  ///< Of the connections.
+  std::vector<record::KeepAliveLimits> keep_alives;
 
  private:
   static std::string words(const record::Ending& e) {
@@ -173,6 +175,7 @@ class ClientRig final : private record::Sink {
     EXPECT_NE(info.how.find(name(r.ending.how)), std::string_view::npos) << words(r.ending);
     connections.push_back(fmt::format("{} requests={}", words(r.ending), r.requests));
     evidence.push_back(r.ending.evidence);
+    keep_alives.push_back(r.keep_alive);
   }
   void on_request(const record::RequestRecord& r) override {
     EXPECT_EQ(r.role, record::Role::client);

@@ -317,6 +317,7 @@ TEST_P(ConnectionTest, StaleReuseIsProvedByWhatWasNotAcknowledged) {
   DIALING();
   rig().answer(rig().asked(), kOk);
   rig().settle();
+  rig().advance(4s);
   // The FIN arrives behind the loop's back, as one that crosses the request does.
   Asker& second = rig().make();
   struct Closer final : net::Deferred {
@@ -336,6 +337,9 @@ TEST_P(ConnectionTest, StaleReuseIsProvedByWhatWasNotAcknowledged) {
             std::string::npos)
       << rig().requests[1];
   EXPECT_TRUE(second.attempt.reused());
+  EXPECT_EQ(rig().evidence[0].idle_us, 4'000'000U) << "before the request";
+  EXPECT_TRUE(rig().keep_alives[0].valid);
+  EXPECT_EQ(rig().keep_alives[0].used, 60s);
 }
 
 TEST_P(ConnectionTest, StaleReuseIsInferredFromItsHaste) {

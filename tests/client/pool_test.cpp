@@ -3,8 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
-
 #include "client/client_test.h"
 
 namespace finack::client::tests {
@@ -331,91 +329,57 @@ TEST_P(PoolTest, KeepAliveAsAdvertisedIsKept) {
   EXPECT_NE(ask(), asker.attempt.connection().sequence);
 }
 
-/// An upstream that says nothing and closes what was idle for a while.
-class ClosingUpstream {
- public:
-  explicit ClosingUpstream(ClientRig& rig) : rig_(rig) {}
-  /// Closes what is due and answers what is asked.
-  void act(Nanos limit) {
-    since_.resize(rig_.peers.size(), Instant{});
-    due_.resize(rig_.peers.size());
-    for (std::size_t i = 0; i < rig_.peers.size(); ++i) {
-      Client& peer = *rig_.peers[i];
-      if (peer.fd() < 0) continue;
-      if (peer.received.find("\r\n\r\n") != std::string::npos) {
-        if (since_[i] != Instant{}) {
-          // How near the close a request came.
-          nearest = std::min(nearest, since_[i] + due_[i] - rig_.clock().now());
-        }
-        peer.received.clear();
-        peer.send(kOk);
-        since_[i] = rig_.clock().now();
-        due_[i] = limit + std::uniform_int_distribution<int>(-200, 200)(random_) * 1ms;
-      } else if (peer.gone()) {
-        peer.close();
-      } else if (since_[i] != Instant{} && rig_.clock().now() >= since_[i] + due_[i]) {
-        peer.close();
-        ++closes;
-      }
-    }
-  }
-  /// Until the next close that is due; at most a second.
-  Nanos next() const {
-    Nanos soonest = 1s;
-    for (std::size_t i = 0; i < since_.size(); ++i) {
-      if (rig_.peers[i]->fd() < 0 || since_[i] == Instant{}) continue;
-      soonest = std::min(soonest, since_[i] + due_[i] - rig_.clock().now());
-    }
-    return std::max(soonest, Nanos(1ms));
-  }
-  int closes = 0;
-  Nanos nearest = Nanos::max();
-
- private:
-  ClientRig& rig_;
-  std::mt19937 random_{7};
-  std::vector<Instant> since_;
-  std::vector<Nanos> due_;
-};
-
-TEST_P(PoolTest, AnIdleLimitThatNobodyAdvertisesIsLearned) {
+TEST_P(PoolTest, RecordsOfIdleEndsSayWhatWasKnownOfTheServersLimit) {
   DIALING();
-  ClosingUpstream upstream(rig());
-  std::mt19937 random(11);
-  // Gaps around the limit.
-  const auto ask_after_gap = [&](Nanos limit) {
-    const auto percent = std::uniform_int_distribution<int>(20, 130)(random);
-    for (Nanos left = limit * percent / 100; left > Nanos{0};) {
-      // Just short of a close first, so that what the pool does on its own comes before it.
-      const Nanos due = upstream.next();
-      const Nanos step = std::min(left, due > 10ms ? due - 10ms : due);
-      rig().clock().advance(step);
-      left -= step;
-      rig().turn(0ms);
-      rig().turn(0ms);
-      const int before = upstream.closes;
-      upstream.act(limit);
-      if (upstream.closes != before) rig().settle(3);
-    }
-    Asker& asker = rig().make();
-    rig().begin(asker);
-    ASSERT_TRUE(rig().until([&] {
-      upstream.act(limit);
-      return asker.done();
-    }));
-    rig().askers.clear();
-  };
-  while (upstream.closes < 20) ask_after_gap(3s);
-  upstream.nearest = Nanos::max();
-  for (int i = 0; i < 40; ++i) ask_after_gap(3s);
-  EXPECT_GE(upstream.nearest, 100ms);
-  const Nanos learned = rig().server->keep_alive.limit();
-  EXPECT_GT(learned, 2s) << "it is still used";
-  EXPECT_LT(learned, 3s);
+  rig().answer(rig().asked(),
+               "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n");
+  rig().advance(3s);
+  rig().peer().close();
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 1; }));
+  const record::KeepAliveLimits first = rig().keep_alives[0];
+  EXPECT_TRUE(first.valid);
+  EXPECT_EQ(first.advertised, 5s);
+  EXPECT_LT(first.observed, 0s) << "it is learned from this end, which did not go by it";
+  EXPECT_EQ(first.used, 5s);
+  EXPECT_EQ(rig().evidence[0].idle_us, 3'000'000U);
 
-  const int before = upstream.closes;
-  while (upstream.closes < before + 50 && rig().server->keep_alive.limit() < 8s) ask_after_gap(10s);
-  EXPECT_GE(rig().server->keep_alive.limit(), 8s) << upstream.closes - before << " closes";
+  EXPECT_NE(ask(), 0U);
+  pool().drain(Cause::operator_server_drained);
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 2; }));
+  EXPECT_EQ(rig().keep_alives[1].advertised, 5s);
+  EXPECT_EQ(rig().keep_alives[1].observed, 3s);
+  EXPECT_EQ(rig().keep_alives[1].used, 3s);
+  EXPECT_EQ(rig().evidence[1].idle_us, 0U);
+}
+
+TEST_P(PoolTest, NoLimitOfOursIsNoneInTheRecord) {
+  DIALING({.rules = {.idle = 0s}});
+  EXPECT_NE(ask(), 0U);
+  rig().peer().close();
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 1; }));
+  EXPECT_TRUE(rig().keep_alives[0].valid);
+  EXPECT_LT(rig().keep_alives[0].used, 0s);
+}
+
+TEST_P(PoolTest, WhatEndsWithARequestSaysNothingOfKeepAlive) {
+  DIALING();
+  rig().asked();
+  rig().peer().close();
+  ASSERT_TRUE(rig().until([&] { return rig().connections.size() == 1; }));
+  EXPECT_FALSE(rig().keep_alives[0].valid);
+}
+
+TEST_P(PoolTest, ItsServerKnowsHowManyAreFree) {
+  DIALING();
+  const auto free = [&] { return rig().server->connections_free.load(); };
+  EXPECT_NE(ask(), 0U);
+  EXPECT_EQ(free(), 1U);
+  Asker& busy = rig().asked();
+  EXPECT_EQ(free(), 0U);
+  rig().answer(busy, kOk);
+  EXPECT_EQ(free(), 1U);
+  rig().advance(61s);
+  EXPECT_EQ(free(), 0U) << "too old";
 }
 
 INSTANTIATE_TEST_SUITE_P(, PoolTest, ::testing::Values(net::Backend::epoll, net::Backend::io_uring),

@@ -25,6 +25,12 @@ class Api(unittest.TestCase):
         self.assertEqual(fields["Content-Type"], "application/json", body)
         return status, json.loads(body)
 
+    def test_the_index_lists_it(self):
+        serve = self.serve(Upstream(self))
+        index = serve.ask("/", port=serve.admin_port())[2]
+        for words in ("/metrics ", "GET  /clusters ", "GET  /connections ", "POST /reload "):
+            self.assertIn(f"\n  {words}", index)
+
     def connections(self, serve, query=""):
         status, said = self.call(serve, "GET", "/connections" + query)
         self.assertEqual((status, said["missing_workers"]), (200, 0))

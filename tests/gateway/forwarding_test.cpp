@@ -235,7 +235,12 @@ TEST(Forwarding, AsksForAnUpgradeThatTheRouteAllows) {
   EXPECT_EQ(asked.prepare().upgrade, "websocket");
   EXPECT_EQ(lines(asked.headers), "Sec-WebSocket-Key: k\n");
   asked.head.framing = http::Framing::length;
+  EXPECT_EQ(asked.prepare().upgrade, "websocket") << "Content-Length: 0";
+  asked.head.content_length = 1;
   EXPECT_EQ(asked.prepare().upgrade, "") << "a body comes first";
+  asked.head.framing = http::Framing::chunked;
+  asked.head.content_length = 0;
+  EXPECT_EQ(asked.prepare().upgrade, "") << "nobody knows";
   asked.head.framing = http::Framing::none;
   asked.route.upgrade.clear();
   EXPECT_EQ(asked.prepare().upgrade, "");

@@ -241,6 +241,10 @@ TEST_P(HealthCheckerTest, who_does_not_start_up_has_to_pass_first) {
 }
 
 TEST_P(HealthCheckerTest, our_own_want_says_nothing_of_the_server) {
+  // UBSan looks at an object's type through a pipe: without descriptors every object looks broken.
+  const char* sanitizers = std::getenv("FINACK_SANITIZE");
+  if (sanitizers != nullptr && std::string_view(sanitizers).contains("undefined"))
+    GTEST_SKIP() << "\n*** SKIPPED: UBSan itself needs descriptors; the release build tests it\n";
   ActiveCheckSettings active = checks();
   active.fall = 1;
   PROXYING(1, checked(active));

@@ -40,6 +40,20 @@ class ProxyTunnelTest : public GatewayTest {
 
 // ---- The switch
 
+/// Some clients say of every request how long its body is.
+TEST_P(ProxyTunnelTest, an_empty_body_holds_up_no_switch) {
+  PROXYING();
+  FakeExchange& exchange =
+      rig().ask(rig().make("GET", "/chat").ask_upgrade("websocket").set_body(""));
+  const std::string request = rig().request();
+  EXPECT_THAT(request, HasSubstr("\r\nUpgrade: websocket\r\n"));
+  EXPECT_THAT(request, HasSubstr("\r\nContent-Length: 0\r\n"));
+  server().send(kSwitched);
+  ASSERT_TRUE(rig().until([&] { return exchange.tunnel != nullptr; }));
+  exchange.feed_tunnel("ping");
+  EXPECT_TRUE(server_got("ping"));
+}
+
 TEST_P(ProxyTunnelTest, both_sides_switch) {
   PROXYING();
   FakeExchange& exchange = ask();

@@ -1,5 +1,7 @@
 // Upgraded exchanges: both directions, their ends, and what holds them back.
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <sys/socket.h>
 
 #include <memory>
 #include <string>
@@ -186,6 +188,14 @@ TEST_P(TunnelTest, carries_both_ways_and_ends_when_both_finished) {
   EXPECT_EQ(request.upstream.size(), 1U) << "said when it ended";
 }
 
+TEST_P(TunnelTest, a_body_of_no_bytes_is_none) {
+  SERVE_TUNNEL();
+  Client& client = rig().connect();
+  client.send(std::string(kUpgrade.substr(0, kUpgrade.size() - 2)) + "Content-Length: 0\r\n\r\nhi");
+  ASSERT_TRUE(rig().until([&] { return far_.got == "hi"; }));
+  EXPECT_EQ(client.received, kSwitched);
+}
+
 TEST_P(TunnelTest, our_fin_first_and_the_client_goes_on) {
   SERVE_TUNNEL();
   Client& client = enter();
@@ -304,6 +314,25 @@ TEST_P(TunnelTest, the_caller_s_idle_timeout) {
   client.close();
   expect_end(Cause::timeout_tunnel_idle, Cause::timeout_tunnel_idle, EndedBy::local, How::timeout);
   EXPECT_FALSE(far_.ended) << "whoever aborts knows";
+}
+
+/// It is not the client that is silent.
+TEST_P(TunnelTest, the_idle_timeout_of_a_client_that_has_vanished) {
+  SERVE_TUNNEL();
+  Client& client = enter();
+  // It acknowledges nothing any more.
+  sock_filter drop_all[] = {{BPF_RET | BPF_K, 0, 0, 0}};
+  const sock_fprog filter{1, drop_all};
+  ASSERT_EQ(::setsockopt(client.fd(), SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter), 0);
+  far_.write("are you there?");
+  // The kernel repeats it after some 200 ms of its own time.
+  const auto end = std::chrono::steady_clock::now() + 700ms;
+  rig().until([&] { return std::chrono::steady_clock::now() > end; });
+  far_.exchange->abort(Cause::timeout_tunnel_idle);
+  expect_end(Cause::network_vanished, Cause::network_vanished, EndedBy::network, How::timeout);
+  EXPECT_EQ(rig().connections[0].ending.evidence.found_by, record::FoundBy::retransmit);
+  EXPECT_EQ(rig().requests[0].ending.evidence.found_by, record::FoundBy::retransmit);
+  EXPECT_EQ(rig().requests[0].ending.delivered, record::Delivered::partial);
 }
 
 TEST_P(TunnelTest, an_abort_from_inside_its_bytes) {

@@ -6,6 +6,8 @@
 #include <memory>
 #include <set>
 
+#include "sinks/cluster_metric_list.h"
+#include "sinks/metric_family.h"
 #include "sinks/metric_list.h"
 #include "sinks/samples.h"
 
@@ -111,6 +113,7 @@ class MetricsTest : public ::testing::Test {
                    {.counters = counters_[2].get(), .purpose = Purpose::admin}};
              },
          .dropped_lines = [] { return DroppedLines{.records = 17, .console = 5, .log = 3}; },
+         .more = {},
          .version = "1.2.3",
          .revision = "abc",
          .loop_backend = "epoll"});
@@ -310,6 +313,41 @@ TEST_F(MetricsTest, CountsOfEverythingElse) {
             1);
 }
 
+TEST_F(MetricsTest, LostRecordsAreCountedWhateverTheirPurpose) {
+  worker(0).dropped_records.add(1);
+  admin().dropped_records.add(2);
+  Counters health;
+  health.dropped_records.add(4);
+  const Metrics metrics({.counters =
+                             [&] {
+                               return std::vector<CounterSource>{
+                                   {.counters = &worker(0)},
+                                   {.counters = &admin(), .purpose = Purpose::admin},
+                                   {.counters = &health, .purpose = Purpose::health}};
+                             },
+                         .dropped_lines = {},
+                         .more = {},
+                         .version = {},
+                         .revision = {},
+                         .loop_backend = {}});
+  EXPECT_EQ(Exposition(metrics.text()).value("finack_records_dropped_total"), 7);
+}
+
+TEST_F(MetricsTest, FamiliesOfOthersStandBehindOurs) {
+  const Metrics metrics({.counters = [] { return std::vector<CounterSource>(); },
+                         .dropped_lines = {},
+                         .more =
+                             [](std::vector<prometheus::MetricFamily>& all) {
+                               Family(all, kUpstreamRtt).add(0.5, {{"cluster", "api"}});
+                             },
+                         .version = {},
+                         .revision = {},
+                         .loop_backend = {}});
+  const Exposition text{metrics.text()};
+  EXPECT_EQ(text.families().back(), "finack_upstream_rtt_seconds");
+  EXPECT_EQ(text.value(R"(finack_upstream_rtt_seconds{cluster="api"})"), 0.5);
+}
+
 TEST_F(MetricsTest, ProcessFactsAreThisProcess) {
   const Exposition before = exposition();
   const test::MemoryFile one_more;
@@ -325,6 +363,7 @@ TEST_F(MetricsTest, ProcessFactsAreThisProcess) {
 TEST_F(MetricsTest, NoLedgersIsNoCrash) {
   const Metrics none({.counters = [] { return std::vector<CounterSource>(); },
                       .dropped_lines = {},
+                      .more = {},
                       .version = {},
                       .revision = {},
                       .loop_backend = {}});
@@ -336,7 +375,10 @@ TEST_F(MetricsTest, NoLedgersIsNoCrash) {
 TEST(MetricsReference, HasARowForEachFamily) {
   const std::string page = metrics_reference_markdown();
   EXPECT_TRUE(page.starts_with("# Metrics\n\n<!-- Generated from the tables")) << page;
-  const auto lines = test::lines_of(page.substr(page.find("| metric |")));
+  const std::size_t clusters = page.find("\n## Clusters\n");
+  ASSERT_NE(clusters, std::string::npos);
+  const std::size_t first = page.find("| metric |");
+  const auto lines = test::lines_of(page.substr(first, clusters - first));
   ASSERT_EQ(lines.size(), 2 + std::size(kMetricList));
   EXPECT_EQ(
       lines[4],
@@ -344,6 +386,10 @@ TEST(MetricsReference, HasARowForEachFamily) {
       "accepted, or dialed. Opened = ended + live. |");
   for (std::size_t i = 0; i < std::size(kMetricList); ++i) {
     EXPECT_NE(lines[i + 2].find('`' + std::string(kMetricList[i]->name) + '`'), std::string::npos);
+  }
+  for (const MetricInfo* info : kClusterMetricList) {
+    const std::size_t row = page.find("\n| `" + std::string(info->name) + "` |");
+    EXPECT_TRUE(row != std::string::npos && row > clusters) << info->name;
   }
 }
 

@@ -106,6 +106,21 @@ TEST(RecordLines, AbnormalConnectionHasTcpEventsAndExplanation) {
   EXPECT_NE(line.find(R"("protocol":null)"), std::string::npos);
 }
 
+TEST(RecordLines, KeepAliveOfADialedConnection) {
+  record::ConnectionRecord r = test::idle_connection();
+  r.keep_alive.valid = true;
+  EXPECT_TRUE(connection_line(r).ends_with(
+      R"("keep_alive":{"advertised_us":null,"observed_us":null,"used_us":null}})"
+      "\n"));
+  r.keep_alive = {.advertised = std::chrono::seconds(5),
+                  .observed = std::chrono::microseconds(2'800'001),
+                  .used = std::chrono::microseconds(2'800'001),
+                  .valid = true};
+  EXPECT_TRUE(connection_line(r).ends_with(
+      R"("keep_alive":{"advertised_us":5000000,"observed_us":2800001,"used_us":2800001}})"
+      "\n"));
+}
+
 TEST(RecordLines, Request) {
   record::RequestRecord r = test::slow_request();
   EXPECT_EQ(request_line(r),

@@ -18,6 +18,7 @@ class AdminHandler final : public http::Handler {
     std::function<std::string()> metrics;  ///< Prometheus text; called on the loop of the request.
     /// Answers all other paths, whatever the method; must outlive the handler. nullptr: 404.
     http::Handler* more = nullptr;
+    std::string more_index{};  ///< Lines of the index for those paths.
     std::string version;       ///< "0.1.0"
     std::string revision;      ///< "" where unknown.
     std::string loop_backend;  ///< "io_uring" or "epoll"

@@ -26,6 +26,15 @@ struct ConnectionId {
   std::uint64_t sequence = 0;
 };
 
+/// How long an upstream's server keeps idle connections, as far as was known when one of them
+/// ended. Negative: not known, or (used) no limit.
+struct KeepAliveLimits {
+  Nanos advertised{-1};  ///< By its `Keep-Alive: timeout=`.
+  Nanos observed{-1};    ///< From its idle closes.
+  Nanos used{-1};        ///< What the pool went by.
+  bool valid = false;    ///< Set for dialed connections that ended idle or stale.
+};
+
 /// One ended connection. Views are valid during the call they are passed to.
 struct ConnectionRecord {
   ConnectionId id;
@@ -43,6 +52,7 @@ struct ConnectionRecord {
   Ending ending;
   ConnectionId other_leg;  ///< Whose end ended this one (policy.other_leg); sequence 0: none.
   TcpFacts tcp;
+  KeepAliveLimits keep_alive;
   std::span<const FlightEvent> events;  ///< Oldest first; empty on normal endings.
 };
 

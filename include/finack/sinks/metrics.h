@@ -38,6 +38,8 @@ class Metrics final : public prometheus::Collectable {
     std::function<std::vector<CounterSource>()> counters;
     /// Called at each collection, on its thread; absent: 0.
     std::function<DroppedLines()> dropped_lines;
+    /// Adds further families behind ours; called at each collection, on its thread. Absent: none.
+    std::function<void(std::vector<prometheus::MetricFamily>&)> more;
     std::string version;       ///< Build info, e.g. "0.1.0".
     std::string revision;      ///< Build info; "" where unknown.
     std::string loop_backend;  ///< "io_uring" or "epoll".

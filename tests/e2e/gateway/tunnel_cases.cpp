@@ -194,6 +194,24 @@ Case vanished_client_case() {
   return out;
 }
 
+/// The same, found by the gateway's own wait, which sees no bytes either way.
+Case lost_client_case() {
+  const auto act = [](Stage& stage, const Ends& ends) {
+    ends.client.vanish();
+    ends.upstream.send("anybody there?");
+    stage.check(ends.upstream.read_to_end() == StreamSight::reset, "the upstream was to be reset");
+  };
+  const Row vanished = row("network", "timeout", "tunnel", "network.vanished", "fault", "partial")
+                           .answered(101)
+                           .undelivered(1, kKiB)
+                           .with("found_by", "retransmit");
+  const Row idle = in_tunnel("local", "timeout", "timeout.tunnel_idle", "notice");
+  Case out = tunnel_case("client_vanishes_in_silence", act, vanished, vanished, idle,
+                         Row(idle).with("timer", "timeouts.tunnel_idle = 1s"));
+  out.file.cluster = "timeouts: { tunnel_idle: 1s }";
+  return out;
+}
+
 /// Both legs end by the operator's will.
 Case ended_case(std::string name, std::function<void(Stage&)> end, std::string_view how,
                 std::string_view cause) {
@@ -341,6 +359,7 @@ std::vector<Case> tunnel_cases() {
           killed_front_case(),
           vanished_case(),
           vanished_client_case(),
+          lost_client_case(),
           forced_case(),
           drained_case(),
           reloaded_case(),
