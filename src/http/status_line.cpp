@@ -30,6 +30,10 @@ StatusLineRead end_line(const char* at, ByteRange in, ResponseReject otherwise) 
 bool is_digit(char c) { return scan::is_digit(static_cast<unsigned char>(c)); }
 
 StatusLineRead read_version(const char* p, ByteRange in, ReceivedResponse& head) {
+  if (in.end - p >= 9 && load8(p) == load8("HTTP/1.1") && p[8] == ' ') [[likely]] {
+    head.minor = 1;
+    return {p + 9, ResponseReject::none};
+  }
   constexpr std::string_view kShape = "HTTP/0.0 ";
   for (const char shape : kShape) {
     if (p == in.end) return kNeedMore;

@@ -150,8 +150,8 @@ class Exchange {
   virtual void resume_reading() = 0;
 
   // Time, threads, cancellation.
-  /// Calls back after `d` on the loop, or earlier when the client leaves. One at a time: a second
-  /// call replaces the first, whose callback is destroyed without a call.
+  /// Calls back after `d` on the loop, or earlier when the client leaves; Nanos::max(): only then.
+  /// One at a time: a second call replaces the first, whose callback is destroyed without a call.
   virtual void sleep(Nanos d, Callback) = 0;
   /// Runs `fn` on this exchange's loop; from any thread. The exchange must be kept alive by its
   /// handler.
