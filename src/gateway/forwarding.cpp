@@ -1,6 +1,7 @@
 #include "gateway/forwarding.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "finack/http/hop_by_hop.h"
 #include "gateway/arena_text.h"
@@ -30,13 +31,24 @@ bool is_sane_id(std::string_view id) {
          std::ranges::all_of(id, [](char c) { return http::scan::accepts<IdByte>(c); });
 }
 
-std::string_view make_id(const std::array<std::uint64_t, 2>& draw, route::ByteArena& arena) {
-  constexpr std::size_t kDigits = 16;
-  char* const place = arena.take(2 * kDigits);
-  for (std::size_t i = 0; i < 2 * kDigits; ++i) {
-    place[i] = "0123456789abcdef"[draw[i / kDigits] >> 4 * (kDigits - 1 - i % kDigits) & 15];
+constexpr auto kHexPairs = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<char, 512> pairs{};
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    pairs[2 * byte] = kDigits[byte / 16];
+    pairs[2 * byte + 1] = kDigits[byte % 16];
   }
-  return {place, 2 * kDigits};
+  return pairs;
+}();
+
+std::string_view make_id(const std::array<std::uint64_t, 2>& draw, route::ByteArena& arena) {
+  constexpr std::size_t kBytes = sizeof draw;
+  char* const place = arena.take(2 * kBytes);
+  for (std::size_t i = 0; i < kBytes; ++i) {
+    const std::uint64_t byte = draw[i / 8] >> 8 * (7 - i % 8) & 0xff;
+    std::memcpy(place + 2 * i, &kHexPairs[2 * byte], 2);
+  }
+  return {place, 2 * kBytes};
 }
 
 bool has_field(const std::vector<Header>& headers, std::string_view lower) {

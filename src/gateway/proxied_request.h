@@ -137,7 +137,7 @@ class ProxiedRequest final : public ListNode,
   Passage passage_;
   ForwardedRequest forwarded_;
   std::vector<http::Header> headers_;  ///< For the server.
-  std::string target_;
+  std::string_view target_;  ///< Of the exchange or of arena_.
   route::ByteArena arena_;
   RequestBody body_;
   ResponseSpool spool_;

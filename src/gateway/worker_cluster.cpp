@@ -26,7 +26,6 @@ WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> 
       emptied_(emptied),
       latencies_(cluster_->servers().size()),
       candidates_(cluster_->servers().size()),
-      random_(std::random_device{}()),
       balancer_(cluster_->settings().balance, ring_servers(*cluster_),
                 cluster_->settings().hash.load_percent, parts.worker) {
   for (const auto& server : cluster_->servers()) {

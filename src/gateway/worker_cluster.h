@@ -3,11 +3,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/random_bits.h"
 #include "client/pool.h"
 #include "finack/base/intrusive_list.h"
 #include "finack/http/message.h"
@@ -73,7 +73,7 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   void observe(std::size_t server, Nanos latency) {
     latencies_[server].observe(latency, loop_.now());
   }
-  std::uint64_t draw() { return random_(); }
+  std::uint64_t draw() { return random_.draw(); }
 
   /// Queues it behind all others, or before them. Unlink it to wait no more.
   void wait(SlotWaiter& waiter, bool first);
@@ -115,7 +115,7 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   IntrusiveList<SlotWaiter> queue_;
   std::uint32_t requests_ = 0;
   record::Cause drained_for_ = record::Cause::unknown;
-  std::mt19937_64 random_;
+  RandomBits random_;
   Balancer balancer_;
 };
 
