@@ -35,6 +35,9 @@ std::optional<std::size_t> Balancer::pick(std::span<const Candidate> candidates,
   choice.backups = std::ranges::none_of(candidates, [](const Candidate& candidate) {
     return candidate.available && !candidate.backup && candidate.weight != 0;
   });
+  if (candidates.size() == 1) {
+    return choice.allows(0) ? std::optional<std::size_t>(0) : std::nullopt;
+  }
   switch (balance_) {
     case Balance::round_robin:
       return next_in_turn(choice);

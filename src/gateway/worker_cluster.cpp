@@ -60,6 +60,7 @@ bool WorkerCluster::find_candidates(Instant now) {
                       .latency = &latencies_[i]};
     all += candidates_[i].live;
   }
+  if (most == 0 && most_of_all == 0) return false;
   // A try takes one connection, so that tries are what counts.
   bool full = false;
   for (Candidate& one : candidates_) {

@@ -71,7 +71,8 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   Choice pick(const http::RequestHead& head, const Address& client,
               std::span<const std::size_t> tried);
   void observe(std::size_t server, Nanos latency) {
-    latencies_[server].observe(latency, loop_.now());
+    // Who alone is to be chosen is compared with nobody.
+    if (latencies_.size() > 1) latencies_[server].observe(latency, loop_.now());
   }
   std::uint64_t draw() { return random_.draw(); }
 

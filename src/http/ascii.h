@@ -37,20 +37,24 @@ constexpr std::uint64_t to_lower8(std::uint64_t bytes) {
   return bytes | upper >> 2;
 }
 
-/// Whether two texts of `size` bytes are the same without case. Loads that may overlap, from both
-/// ends.
-inline bool are_same_nocase(const char* a, const char* b, std::size_t size) {
+/// Whether two texts of `size` bytes are the same without case, where the second `is_lower` or is
+/// folded too. Loads that may overlap, from both ends.
+template <bool is_lower>
+inline bool are_same_folded(const char* a, const char* b, std::size_t size) {
+  const auto same = [](std::uint64_t x, std::uint64_t y) {
+    return to_lower8(x) == (is_lower ? y : to_lower8(y));
+  };
   if (size >= 8) {
     for (std::size_t i = 0; i + 8 < size; i += 8) {
-      if (to_lower8(load8(a + i)) != to_lower8(load8(b + i))) return false;
+      if (!same(load8(a + i), load8(b + i))) return false;
     }
-    return to_lower8(load8(a + size - 8)) == to_lower8(load8(b + size - 8));
+    return same(load8(a + size - 8), load8(b + size - 8));
   }
   if (size >= 4) {
     const auto both_ends = [size](const char* p) {
-      return to_lower8(load4(p) | std::uint64_t{load4(p + size - 4)} << 32);
+      return load4(p) | std::uint64_t{load4(p + size - 4)} << 32;
     };
-    return both_ends(a) == both_ends(b);
+    return same(both_ends(a), both_ends(b));
   }
   for (std::size_t i = 0; i < size; ++i) {
     if (to_lower(a[i]) != to_lower(b[i])) return false;
@@ -58,14 +62,22 @@ inline bool are_same_nocase(const char* a, const char* b, std::size_t size) {
   return true;
 }
 
-/// Compares ASCII text without case.
-[[gnu::always_inline]] inline bool equals_nocase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && are_same_nocase(a.data(), b.data(), a.size());
+template <bool is_lower>
+[[gnu::always_inline]] inline bool equals_folded(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  // Most that are as long differ in their first byte by more than the bit of the case.
+  const bool may_equal = a.empty() || ((a[0] ^ b[0]) & ~0x20) == 0;
+  return may_equal && are_same_folded<is_lower>(a.data(), b.data(), a.size());
 }
 
-/// As equals_nocase; `lower` is given in lower case.
+/// Compares ASCII text without case; `lower` is given in lower case.
 [[gnu::always_inline]] inline bool equals_lower(std::string_view text, std::string_view lower) {
-  return equals_nocase(text, lower);
+  return equals_folded<true>(text, lower);
+}
+
+/// Compares ASCII text without case.
+[[gnu::always_inline]] inline bool equals_nocase(std::string_view a, std::string_view b) {
+  return equals_folded<false>(a, b);
 }
 
 /// Without SP and HTAB at both ends (OWS, RFC 9110 5.6.3).

@@ -68,6 +68,11 @@ StatusLineRead read_status_line(const char* p, ByteRange in, ReceivedResponse& h
   head.reason = {};
   const StatusLineRead version = read_version(p, in, head);
   if (version.next == nullptr) return version;
+  if (in.end - version.next >= 8 && load8(version.next) == load8("200 OK\r\n")) [[likely]] {
+    head.status = 200;
+    head.reason = {version.next + 4, 2};
+    return {version.next + 8, ResponseReject::none};
+  }
   const StatusLineRead status = read_status(version.next, in, head);
   if (status.next == nullptr) return status;
   const char* begin = status.next;
