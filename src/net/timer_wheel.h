@@ -23,8 +23,8 @@ struct TimerLink {
 };
 
 /// A timer: embedded in what it times, armed in at most one wheel, no allocation. Derive from it.
-/// Re-arming to a later time only stores the deadline, and disarming only forgets it; the wheel moves
-/// the node, or drops it, when it meets it.
+/// Re-arming to a later time only stores the deadline, and disarming only forgets it; the wheel
+/// moves the node, or drops it, when it meets it.
 class Timer : private TimerLink {
  public:
   Timer() = default;
