@@ -48,10 +48,12 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     fleet = Fleet(sys.argv[1])
+
+    def make(**more):
+        return gateway(fleet, **more) if proxied else fleet.finack("epoll", **more)
     try:
         found = counts.instructions_per_request(
-            fleet, lambda **more: gateway(fleet, **more) if proxied else fleet.finack("epoll", **more),
-            ask, serving_only=True)
+            fleet, make, ask, serving_only=True)
     except MissingError as error:
         print(f"SKIPPED: instructions per request: {error}")
         return SKIP
