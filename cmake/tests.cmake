@@ -97,8 +97,10 @@ endif()
 if(TARGET finack AND CMAKE_BUILD_TYPE MATCHES "Rel" AND NOT FINACK_SANITIZE)
   finack_add_test(instructions LABELS unit TIMEOUT 120 COMMAND ${Python3_EXECUTABLE}
     ${CMAKE_SOURCE_DIR}/bench/instructions_gate.py ${CMAKE_BINARY_DIR})
+  finack_add_test(gateway_instructions LABELS unit TIMEOUT 120 COMMAND ${Python3_EXECUTABLE}
+    ${CMAKE_SOURCE_DIR}/bench/instructions_gate.py ${CMAKE_BINARY_DIR} gateway)
   # What wakes by the clock counts too, and more of it on a busy machine.
-  set_tests_properties(instructions PROPERTIES RUN_SERIAL TRUE)
+  set_tests_properties(instructions gateway_instructions PROPERTIES RUN_SERIAL TRUE)
 endif()
 
 # The command's sources are no library: its tests compile them again, all but main.cpp.

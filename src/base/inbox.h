@@ -21,6 +21,16 @@ class Inbox {
   std::string_view front() const {
     return spill_.empty() ? front_.view() : std::string_view(spill_).substr(spill_at_);
   }
+  /// front() as the buffer that it fills, without a copy, when it may be held; else an empty one,
+  /// and nothing is taken.
+  Buffer take_front() {
+    if (!spill_.empty() || holding_ || !front_.may_be_held()) return {};
+    bytes_ -= front_.size();
+    Buffer taken = std::move(front_);
+    front_.rewind();
+    advance();
+    return taken;
+  }
   /// Drops the first n bytes of front().
   void consume(std::size_t n) {
     bytes_ -= n;

@@ -73,6 +73,10 @@ void Outbox::append_owned(std::string&& bytes) {
   part.owned = std::move(bytes);
 }
 
+void Outbox::append_buffer(Buffer&& bytes) {
+  if (!bytes.empty()) add(bytes.size()).buffer = std::move(bytes);
+}
+
 void Outbox::append_file(Fd file, std::uint64_t offset, std::uint64_t bytes) {
   if (bytes == 0) return;
   Part& part = add(bytes);

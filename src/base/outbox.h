@@ -44,6 +44,8 @@ class Outbox {
   }
   void append(std::string_view bytes);
   void append_owned(std::string&& bytes);
+  /// Takes it over without a copy.
+  void append_buffer(Buffer&& bytes);
   void append_file(Fd file, std::uint64_t offset, std::uint64_t bytes);
 
   /// All that waits, when it is in one piece; else empty.

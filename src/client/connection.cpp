@@ -272,8 +272,7 @@ bool Connection::handle(const http::ResponseParser::Step& step) {
       return deliver_head(step.consumed);
     case Kind::data:
       arm(TimerKind::response_idle, timeouts_.response_idle);
-      user_->on_body(step.data, Progress::more, {});
-      return done_with(step.consumed);
+      return deliver_piece(step);
     case Kind::end:
       std::exchange(user_, nullptr)->on_body({}, Progress::complete, parser_.trailers());
       inbox_.consume(step.consumed);
@@ -294,7 +293,7 @@ bool Connection::handle(const http::ResponseParser::Step& step) {
 /// The user is through with the front of the inbox; it may have ended the connection.
 bool Connection::done_with(std::size_t bytes) {
   if (over_) return false;
-  inbox_.consume(bytes);
+  if (bytes > 0) inbox_.consume(bytes);
   return true;
 }
 
@@ -349,6 +348,20 @@ bool Connection::deliver_head(std::size_t consumed) {
   }
   user_->on_response(head_, body, Progress::more);
   return done_with(consumed) && handle(behind);
+}
+
+bool Connection::deliver_piece(const http::ResponseParser::Step& step) {
+  piece_ = step.data.size();
+  user_->on_body(step.data, Progress::more, {});
+  const bool taken = std::exchange(piece_, 0) == 0 && !step.data.empty();
+  return done_with(taken ? 0 : step.consumed);
+}
+
+Buffer Connection::take_piece() {
+  if (piece_ == 0 || piece_ != inbox_.front().size()) return {};
+  Buffer taken = inbox_.take_front();
+  if (taken) piece_ = 0;
+  return taken;
 }
 
 bool Connection::deliver_tunnel() {

@@ -61,6 +61,8 @@ class Connection final : public ListNode,
   /// Of what was received already one more piece may come.
   void pause_reading();
   void resume_reading();
+  /// In on_body: the buffer that its bytes fill, to be kept; empty where they lie otherwise.
+  Buffer take_piece();
   /// Lets go of a request that nobody waits for: the connection ends for `cause` (policy.other_leg:
   /// because of that one), and no more is told to the user. `fault`: it weighs more than its cause
   /// says, as the other leg.
@@ -68,11 +70,9 @@ class Connection final : public ListNode,
               bool fault = false);
   /// In a tunnel: our FIN, behind what was written.
   void finish_tunnel();
-
   // For the pool.
   Place place = Place::none;
   void cut(record::Cause cause);  ///< Ends it, whatever it does; its user is told.
-
   record::Phase phase() const { return phase_; }
   record::ConnectionId id() const { return id_; }
   UpstreamServer& server() const { return server_; }
@@ -109,7 +109,6 @@ class Connection final : public ListNode,
     void run_deferred() override { connection.catch_up(); }
     Connection& connection;
   };
-
   void race(std::vector<net::DialTarget> targets);
   void secure();
   void connected();
@@ -128,6 +127,7 @@ class Connection final : public ListNode,
   bool deliver_interim(std::size_t consumed);
   bool wait_for_more(std::size_t consumed);
   bool deliver_head(std::size_t consumed);
+  bool deliver_piece(const http::ResponseParser::Step& step);
   bool deliver_tunnel();
   bool done_with(std::size_t bytes);
   void response_done();
@@ -176,6 +176,7 @@ class Connection final : public ListNode,
   std::uint64_t bytes_in_ = 0, bytes_out_ = 0;
   std::uint64_t request_bytes_ = 0;  ///< Of this request, taken by the kernel.
   std::size_t offered_ = 0;          ///< To the send that is pending.
+  std::size_t piece_ = 0;            ///< Bytes of the body that the user is being given.
   std::uint32_t requests_ = 0;
   StreamEnd end_;  ///< How the stream ended, none while it goes on.
   record::TimerKind timer_ = record::TimerKind::connect;

@@ -82,7 +82,8 @@ void Pool::hand_out() {
     if (connection == nullptr) break;
     give(waiters_.pop_front(), *connection);
   }
-  dial_for_waiters();
+  if (!waiters_.empty() || !fresh_waiters_.empty() || wants_place_) return dial_for_waiters();
+  arm();
 }
 
 void Pool::dial_for_waiters() {

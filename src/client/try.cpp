@@ -164,7 +164,7 @@ void Try::let_go(const record::Ending& ending) {
   loop_.timers().disarm(*this);
   server_->requests_live.fetch_sub(1, std::memory_order_relaxed);
   cause_ = ending.cause;
-  duration_ = loop_.precise_now() - started_;
+  duration_ = loop_.now() - started_;  // When its end arrived, not what this turn did with it.
   sent_ = sent();
   request_bytes_ = request_bytes();
   connection_ = nullptr;

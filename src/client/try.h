@@ -62,6 +62,8 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   void finish_body(std::span<const http::Header> trailers) { connection_->finish_body(trailers); }
   void pause_reading() { connection_->pause_reading(); }
   void resume_reading() { connection_->resume_reading(); }
+  /// From inside on_try_body, as Connection::take_piece.
+  Buffer take_piece() { return connection_ != nullptr ? connection_->take_piece() : Buffer(); }
   void finish_tunnel() { connection_->finish_tunnel(); }
 
   /// Nobody waits for it any more: its connection ends for `cause`, and it as well, for

@@ -38,6 +38,9 @@ std::optional<std::size_t> Balancer::pick(std::span<const Candidate> candidates,
   choice.backups = std::ranges::none_of(candidates, [](const Candidate& candidate) {
     return candidate.available && !candidate.backup && candidate.weight != 0;
   });
+  if (candidates.size() == 1) {
+    return choice.allows(0) ? std::optional<std::size_t>(0) : std::nullopt;
+  }
   for (std::size_t i = 0; i < candidates.size() && !choice.avoiding; ++i) {
     choice.avoiding = !candidates[i].avoided && choice.open(i);
   }

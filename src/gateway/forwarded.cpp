@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -117,11 +116,10 @@ std::string_view write_address(const Address& address, AddressText& text) {
   }
   if (address.family != Address::Family::v4) return {};
   // inet_ntop prints by printf, which takes a tenth of a proxied request's instructions.
-  char* const end = text.data() + text.size();
   char* at = text.data();
   for (int i = 0; i < 4; ++i) {
     if (i > 0) *at++ = '.';
-    at = std::to_chars(at, end, static_cast<unsigned>(address.bytes[i])).ptr;
+    at = http::put_decimal(at, address.bytes[i]);
   }
   return {text.data(), at};
 }

@@ -1,6 +1,7 @@
 #include "gateway/forwarding.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "finack/http/hop_by_hop.h"
 #include "gateway/arena_text.h"
@@ -30,13 +31,35 @@ bool is_sane_id(std::string_view id) {
          std::ranges::all_of(id, [](char c) { return http::scan::accepts<IdByte>(c); });
 }
 
+/// Eight digits.
+char* put_hex(char* out, std::uint32_t value) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  // A digit a byte, the lowest byte the highest digit, as little-endian memory has it first.
+  std::uint64_t digits = __builtin_bswap32(value);
+  digits = (digits | digits << 16) & 0x0000ffff0000ffff;
+  digits = (digits | digits << 8) & 0x00ff00ff00ff00ff;
+  digits = (digits >> 4 & 0x000f000f000f000f) | (digits & 0x000f000f000f000f) << 8;
+  // What is above 9 carries into its fifth bit with 6 more.
+  const std::uint64_t letters = (digits + 6 * kOnes) >> 4 & kOnes;
+  digits += '0' * kOnes + letters * ('a' - '0' - 10);
+  std::memcpy(out, &digits, sizeof digits);
+  return out + sizeof digits;
+}
+
 std::string_view make_id(const std::array<std::uint64_t, 2>& draw, route::ByteArena& arena) {
-  constexpr std::size_t kDigits = 16;
-  char* const place = arena.take(2 * kDigits);
-  for (std::size_t i = 0; i < 2 * kDigits; ++i) {
-    place[i] = "0123456789abcdef"[draw[i / kDigits] >> 4 * (kDigits - 1 - i % kDigits) & 15];
+  char* const place = arena.take(4 * 8);
+  char* end = place;
+  for (const std::uint64_t half : draw) {
+    end = put_hex(end, static_cast<std::uint32_t>(half >> 32));
+    end = put_hex(end, static_cast<std::uint32_t>(half));
   }
-  return {place, 2 * kDigits};
+  return {place, end};
+}
+
+/// What the gateway writes, or answers, itself.
+bool is_written_anew(std::string_view name) {
+  return http::equals_lower(name, "host") || http::equals_lower(name, "content-length") ||
+         http::equals_lower(name, "expect");
 }
 
 bool has_field(const std::vector<Header>& headers, std::string_view lower) {
@@ -77,13 +100,17 @@ std::string_view Forwarding::settle_request_id(std::vector<Header>& headers,
                                                const std::array<std::uint64_t, 2>& draw,
                                                route::ByteArena& arena) const {
   std::string_view id;
+  bool named = false;
   for (const Header& field : headers) {
-    if (id.empty() && http::equals_lower(field.name, kRequestId)) id = field.value;
+    if (!http::equals_lower(field.name, kRequestId)) continue;
+    named = true;
+    if (id.empty()) id = field.value;
   }
   if (!is_sane_id(id)) id = {};
   if (!request_id_) return id;
   if (id.empty()) id = make_id(draw, arena);
-  std::erase_if(headers, [](const Header& h) { return http::equals_lower(h.name, kRequestId); });
+  if (named)
+    std::erase_if(headers, [](const Header& h) { return http::equals_lower(h.name, kRequestId); });
   headers.push_back({"X-Request-Id", id});
   return id;
 }
@@ -101,13 +128,11 @@ ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& h
     request.refused = record::Cause::policy_bad_request;
     return request;
   }
-  headers.assign(head.headers.begin(), head.headers.end());
+  headers.clear();
+  for (const Header& field : head.headers) {
+    if (!is_written_anew(field.name)) headers.push_back(field);
+  }
   const http::HopByHop connection = http::remove_hop_by_hop(headers);
-  std::erase_if(headers, [](const Header& field) {
-    return http::equals_lower(field.name, "host") ||
-           http::equals_lower(field.name, "content-length") ||
-           http::equals_lower(field.name, "expect");
-  });
   request.host = head.host;
   request.te_trailers = connection.te_trailers;
   const bool empty = head.framing == http::Framing::none ||

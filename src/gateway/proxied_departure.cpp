@@ -9,8 +9,6 @@ using record::Cause;
 
 namespace {
 
-/// While nothing else is waited for, only the client's departure ends this sleep.
-constexpr Nanos kUntilGone = std::chrono::hours(24 * 20);
 /// A response whose client has left is read to its end when no more than this is left of it, so
 /// that its connection can be kept.
 constexpr std::uint64_t kDrained = 64 * 1024;
@@ -20,10 +18,7 @@ constexpr Nanos kDrainTime = std::chrono::seconds(2);
 
 /// The exchange wakes a sleeper when its client leaves.
 void ProxiedRequest::watch_client() {
-  exchange_->sleep(kUntilGone, [this] {
-    if (!exchange_->left()) return watch_client();
-    client_gone();
-  });
+  exchange_->sleep(Nanos::max(), [this] { client_gone(); });
 }
 
 void ProxiedRequest::client_gone() {

@@ -38,7 +38,7 @@ ProxiedRequest::ProxiedRequest(Proxy& proxy, const WorkerParts& parts)
 void ProxiedRequest::start(http::Exchange& exchange, Passage passage, std::string_view target) {
   exchange_ = &exchange;
   passage_ = std::move(passage);
-  target_.assign(target);
+  target_ = target.data() == exchange.request().target.data() ? target : arena_.copy(target);
   number_ = 0;
   tried_count_ = 0;
   deadline_ = Instant::max();

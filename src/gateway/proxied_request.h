@@ -111,7 +111,7 @@ class ProxiedRequest final : public ListNode,
   void note_answer();
   void note_whole();
   bool send_head(const http::ReceivedResponse& head, std::string_view body, bool whole);
-  void send_body(std::string_view bytes);
+  void send_body(std::string_view bytes, Buffer&& whole = {});
   void spool(std::string_view bytes);
   void spool_failed();
   void client_ready();
@@ -145,7 +145,7 @@ class ProxiedRequest final : public ListNode,
   Passage passage_;
   ForwardedRequest forwarded_;
   std::vector<http::Header> headers_;  ///< For the server.
-  std::string target_;
+  std::string_view target_;            ///< Of the exchange or of arena_.
   route::ByteArena arena_;
   RequestBody body_;
   ResponseSpool spool_;

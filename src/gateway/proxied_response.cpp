@@ -66,7 +66,7 @@ bool ProxiedRequest::try_again_for(int status, Progress progress) {
 }
 
 void ProxiedRequest::note_answer() {
-  server_->latency.observe(loop_.now() - try_began_, loop_.now());
+  passage_.share->observe(*server_, loop_.now() - try_began_);
   tell_breaker(Word::good);
 }
 
@@ -106,7 +106,8 @@ void ProxiedRequest::on_try_body(std::string_view bytes, Progress progress,
     return;
   }
   if (over) note_try();
-  if (!gone_ && !response_empty_) send_body(bytes);
+  const bool spools = blocked_ && spool_.active();
+  if (!gone_ && !response_empty_) send_body(bytes, spools ? Buffer() : try_.take_piece());
   if (progress == Progress::cut && exchange_ != nullptr) return end_cut_response();
   if (over && exchange_ != nullptr) end_response(trailers);
 }
@@ -117,10 +118,11 @@ void ProxiedRequest::end_cut_response() {
   fail(Cause::upstream_body_end_unproved);
 }
 
-void ProxiedRequest::send_body(std::string_view bytes) {
+/// `whole`: the buffer that they fill, where it may be taken over.
+void ProxiedRequest::send_body(std::string_view bytes, Buffer&& whole) {
   if (bytes.empty()) return;
   if (blocked_ && spool_.active()) return spool(bytes);
-  switch (exchange_->write(bytes)) {
+  switch (whole ? exchange_->write_buffer(std::move(whole)) : exchange_->write(bytes)) {
     case http::WriteState::ready:
       return;
     case http::WriteState::gone:

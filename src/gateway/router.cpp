@@ -128,7 +128,8 @@ void Router::seal(PathTable& table) {
 
 Found Router::find(const RequestFacts& facts, std::string& storage) const {
   HostStorage host_storage;
-  const std::string_view host = fold_host(facts.host, host_storage);
+  const bool by_host = !hosts_.empty() || !wildcards_.empty();
+  const std::string_view host = by_host ? fold_host(facts.host, host_storage) : "";
   if (facts.path == "*" || is_plain(facts.path)) {
     return {find_read(host, facts, facts.path), PathFault::none, facts.path};
   }
@@ -162,8 +163,10 @@ Found Router::find_disputed(std::string_view host, const RequestFacts& facts,
 
 const Route* Router::find_read(std::string_view host, const RequestFacts& facts,
                                std::string_view path) const {
-  if (const auto table = hosts_.find(host); table != hosts_.end()) {
-    if (const Route* route = find_path(table->second, facts, path)) return route;
+  if (!hosts_.empty()) {
+    if (const auto table = hosts_.find(host); table != hosts_.end()) {
+      if (const Route* route = find_path(table->second, facts, path)) return route;
+    }
   }
   if (!wildcards_.empty()) {
     // From the longest pattern on.
@@ -179,8 +182,10 @@ const Route* Router::find_read(std::string_view host, const RequestFacts& facts,
 const Route* Router::find_path(const PathTable& table, const RequestFacts& facts,
                                std::string_view path) const {
   if (path != "*") {
-    if (const auto bucket = table.exact.find(path); bucket != table.exact.end()) {
-      if (const Route* route = first_fit(bucket->second, facts)) return route;
+    if (!table.exact.empty()) {
+      if (const auto bucket = table.exact.find(path); bucket != table.exact.end()) {
+        if (const Route* route = first_fit(bucket->second, facts)) return route;
+      }
     }
     if (const Route* route = find_prefix(table, facts, path)) return route;
     for (const std::uint32_t place : table.regexes) {

@@ -28,7 +28,6 @@ WorkerCluster::WorkerCluster(const WorkerParts& parts, std::shared_ptr<Cluster> 
       parts_(parts),
       cluster_(std::move(cluster)),
       emptied_(emptied),
-      random_(std::random_device{}()),
       balancer_(make_balancer(*cluster_, {}, parts.worker)) {
   follow_servers();
   follow_drains();
@@ -96,6 +95,7 @@ bool WorkerCluster::find_candidates(Instant now, bool repeatable) {
                       .live = server.requests_live.load(std::memory_order_relaxed),
                       .latency = &servers_[i]->latency};
   }
+  if (most == 0 && room_for_one) return false;
   // A try takes one connection, so that tries are what counts.
   bool full = false;
   for (Candidate& one : candidates_) {

@@ -4,11 +4,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/random_bits.h"
 #include "client/pool.h"
 #include "client/upstream_server.h"
 #include "finack/base/intrusive_list.h"
@@ -95,7 +95,11 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   void let_go(ServerShare& server);
   /// Goes by the cluster's servers as they are now: a choice does so by itself.
   void follow_servers();
-  std::uint64_t draw() { return random_(); }
+  void observe(ServerShare& server, Nanos latency) {
+    // Who alone is to be chosen is compared with nobody.
+    if (servers_.size() > 1) server.latency.observe(latency, loop_.now());
+  }
+  std::uint64_t draw() { return random_.draw(); }
 
   /// Queues it behind all others, or before them. Unlink it to wait no more.
   void wait(SlotWaiter& waiter, bool first);
@@ -146,7 +150,7 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   IntrusiveList<SlotWaiter> queue_;
   std::uint32_t requests_ = 0;
   record::Cause drained_for_ = record::Cause::unknown;
-  std::mt19937_64 random_;
+  RandomBits random_;
   Balancer balancer_;
 };
 

@@ -31,7 +31,7 @@ char* put_other_status_line(char* out, int status, std::string_view reason) {
 }
 
 [[gnu::always_inline]] inline char* put_status_line(char* out, const ResponseHead& head) {
-  if (head.status == 200 && head.reason.empty()) [[likely]]
+  if (head.status == 200 && (head.reason.empty() || head.reason == "OK")) [[likely]]
     return put(out, "HTTP/1.1 200 OK");
   return put_other_status_line(out, head.status, head.reason);
 }

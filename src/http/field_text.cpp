@@ -1,15 +1,13 @@
 #include "http/field_text.h"
 
+#include "http/scan_short.h"
+
 namespace finack::http {
 
-bool is_any_value(std::string_view value) {
-  const ByteRange in{value.data(), value.data() + value.size()};
-  return scan::skip<scan::FieldValue>(in.begin, in) == in.end;
-}
+bool is_any_value(std::string_view value) { return scan::holds_only<scan::FieldValue>(value); }
 
 bool is_token(std::string_view name) {
-  const ByteRange in{name.data(), name.data() + name.size()};
-  return !name.empty() && scan::skip<scan::Token>(in.begin, in) == in.end;
+  return !name.empty() && scan::holds_only<scan::Token>(name);
 }
 
 }  // namespace finack::http

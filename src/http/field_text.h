@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -34,8 +35,11 @@ template <std::size_t Size>
   const std::size_t size = text.size();
   if (size - 16 <= 16) return put_both_ends<16>(out, text);
   if (size - 8 <= 8) return put_both_ends<8>(out, text);
-  // Not memcpy: a missing value has no address.
-  return out + text.copy(out, size);
+  if (size - 4 <= 4) return put_both_ends<4>(out, text);
+  // A missing value has no address, which memcpy must not be given.
+  if (size < 4) return std::copy_n(text.data(), size, out);
+  std::memcpy(out, text.data(), size);
+  return out + size;
 }
 
 // Each line is written behind the one before: CRLF, then the line. Heads end with kHeadEnd.
@@ -65,6 +69,11 @@ inline constexpr auto kTwoDigits = [] {
   if (value < 100) {
     std::memcpy(out, &kTwoDigits[2 * value], 2);
     return out + 2;
+  }
+  if (value < 1000) {
+    *out = static_cast<char>('0' + value / 100);
+    std::memcpy(out + 1, &kTwoDigits[2 * (value % 100)], 2);
+    return out + 3;
   }
   return std::to_chars(out, out + kMaxDecimal, value).ptr;
 }

@@ -27,6 +27,12 @@ bool is_connection_field(std::string_view name) {
   }
 }
 
+/// Whether a name is as long as one that is_connection_field() knows: hardly any other is.
+constexpr bool has_their_length(const Header& field) {
+  constexpr std::uint32_t kLengths = 1U << 2 | 1U << 7 | 1U << 10 | 1U << 16 | 1U << 17;
+  return field.name.size() < 32 && (kLengths >> field.name.size() & 1) != 0;
+}
+
 /// FNV-1a of a name in lower case.
 std::uint64_t hash_of(std::string_view name) {
   std::uint64_t hash = 0xcbf29ce484222325;
@@ -95,6 +101,7 @@ void note_options(const std::vector<Header>& headers, std::string_view options,
 
 HopByHop remove_hop_by_hop(std::vector<Header>& headers) {
   HopByHop facts;
+  if (std::ranges::none_of(headers, has_their_length)) return facts;
   bool upgrade = false;
   std::optional<NamedFields> named;
   for (const Header& field : headers) {

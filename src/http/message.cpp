@@ -9,7 +9,7 @@
 namespace finack::http {
 
 std::string_view name(Method method) {
-  constexpr std::array<std::string_view, 10> kNames = {
+  static constexpr std::array<std::string_view, 10> kNames = {
       "", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
   return kNames[static_cast<std::size_t>(method)];
 }

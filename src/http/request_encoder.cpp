@@ -66,14 +66,16 @@ RequestFault check_headers(std::span<const Header> headers) {
 }
 
 /// RFC 9110 8.6: a server may wait for a body that these have without a length.
-bool wants_length(Method method) {
+bool wants_length(std::string_view name) {
+  if (!name.starts_with('P')) return false;
+  const Method method = method_of(name);
   return method == Method::post || method == Method::put || method == Method::patch;
 }
 
 char* put_framing(char* out, const OutgoingRequest& request) {
   if (request.framing == Framing::chunked) return put(out, "\r\nTransfer-Encoding: chunked");
   const bool length = request.framing == Framing::length;
-  if (!length && !wants_length(method_of(request.method))) return out;
+  if (!length && !wants_length(request.method)) return out;
   out = put(out, "\r\nContent-Length: ");
   return put_decimal(out, length ? request.content_length : 0);
 }

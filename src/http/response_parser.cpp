@@ -178,7 +178,7 @@ void ResponseParser::begin(Method method, std::string_view upgrade) {
   m.reject = ResponseReject::none;
   m.stage = Machine::Stage::head;
   m.method = method;
-  m.upgrade.assign(upgrade);
+  if (!m.upgrade.empty() || !upgrade.empty()) m.upgrade.assign(upgrade);
 }
 
 ResponseParser::Step ResponseParser::step(std::string_view input, const ResponseLimits& limits,

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstddef>
+#include <string_view>
 
+#include "http/ascii.h"
 #include "http/scan.h"
 
 // Scanners for runs that are usually shorter than 16 bytes: one look inline, the rest out of line.
@@ -36,6 +38,28 @@ template <class Class>
     return p + first_bit(mask);
 #endif
   return skip_long<Class>(p, {in.begin, in.end});
+}
+
+/// Whether every byte of the text is of the class. Up to 32 bytes from 4 on take one or two looks:
+/// two loads that may overlap, from both ends.
+template <class Class>
+[[gnu::always_inline]] inline bool holds_only(std::string_view text) {
+  const char* const p = text.data();
+  const std::size_t size = text.size();
+#if defined(__SSSE3__)
+  const auto both = [p, size](auto load, std::size_t part) {
+    return _mm_set_epi64x(static_cast<long long>(load(p + size - part)),
+                          static_cast<long long>(load(p)));
+  };
+  if (size - 8 <= 8) return stops<Class>(both(load8, 8)) == 0;
+  if (size - 16 <= 16) return (stops<Class>(load16(p)) | stops<Class>(load16(p + size - 16))) == 0;
+  if (size - 4 <= 4) {
+    const __m128i words = both(load4, 4);  // And zeros, for which the low word stands in.
+    return stops<Class>(_mm_shuffle_epi32(words, _MM_SHUFFLE(2, 2, 0, 0))) == 0;
+  }
+#endif
+  const ByteRange in{p, p + size};
+  return skip<Class>(p, in) == in.end;
 }
 
 }  // namespace finack::http::scan

@@ -30,6 +30,10 @@ StatusLineRead end_line(const char* at, ByteRange in, ResponseReject otherwise) 
 bool is_digit(char c) { return scan::is_digit(static_cast<unsigned char>(c)); }
 
 StatusLineRead read_version(const char* p, ByteRange in, ReceivedResponse& head) {
+  if (in.end - p >= 9 && load8(p) == load8("HTTP/1.1") && p[8] == ' ') [[likely]] {
+    head.minor = 1;
+    return {p + 9, ResponseReject::none};
+  }
   constexpr std::string_view kShape = "HTTP/0.0 ";
   for (const char shape : kShape) {
     if (p == in.end) return kNeedMore;
@@ -64,6 +68,11 @@ StatusLineRead read_status_line(const char* p, ByteRange in, ReceivedResponse& h
   head.reason = {};
   const StatusLineRead version = read_version(p, in, head);
   if (version.next == nullptr) return version;
+  if (in.end - version.next >= 8 && load8(version.next) == load8("200 OK\r\n")) [[likely]] {
+    head.status = 200;
+    head.reason = {version.next + 4, 2};
+    return {version.next + 8, ResponseReject::none};
+  }
   const StatusLineRead status = read_status(version.next, in, head);
   if (status.next == nullptr) return status;
   const char* begin = status.next;

@@ -22,7 +22,7 @@ namespace {
 constexpr std::uint32_t kStreamEvents = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr std::uint32_t kHangUp = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 /// Buffers read from one stream before others get their turn.
-constexpr int kReadBurst = 16;
+constexpr int kReadBurst = 4;
 /// Marks the pointer of an EpollSource; the wake descriptor has a null pointer.
 constexpr std::uintptr_t kSourceTag = 1;
 

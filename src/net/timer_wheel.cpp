@@ -58,7 +58,7 @@ void TimerWheel::arm(Timer& timer, Instant deadline) {
   const std::uint64_t tick = std::min(ceil_tick(deadline), horizon_ + kMaxTicks);
   timer.deadline_ = static_cast<std::uint32_t>(tick);
   // Filed no later than the new deadline: the wheel meets it in time and files it again.
-  if (timer.armed() && static_cast<std::int32_t>(timer.deadline_ - timer.filed_) >= 0) return;
+  if (timer.armed()) return;
   timer.unlink();
   file(timer, tick);
 }
@@ -123,7 +123,9 @@ void TimerWheel::refile_or_fire(TimerLink& list, bool fire) {
   const std::uint64_t now = fire ? horizon_ : current_;
   while (!is_empty(list)) {
     auto& timer = static_cast<Timer&>(*list.next);
+    const bool armed = timer.armed();
     timer.unlink();
+    if (!armed) continue;
     const auto left = static_cast<std::int32_t>(timer.deadline_ - static_cast<std::uint32_t>(now));
     if (left <= 0) {
       timer.on_timer();

@@ -23,13 +23,14 @@ struct TimerLink {
 };
 
 /// A timer: embedded in what it times, armed in at most one wheel, no allocation. Derive from it.
-/// Re-arming to a later time only stores the deadline; the wheel moves the node when it meets it.
+/// Re-arming to a later time only stores the deadline, and disarming only forgets it; the wheel
+/// moves the node, or drops it, when it meets it.
 class Timer : private TimerLink {
  public:
   Timer() = default;
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  bool armed() const { return next != nullptr; }
+  bool armed() const { return next != nullptr && ticks_behind_filed() >= 0; }
 
  protected:
   ~Timer() { unlink(); }
@@ -38,8 +39,10 @@ class Timer : private TimerLink {
 
  private:
   friend class TimerWheel;
-  std::uint32_t deadline_ = 0;  ///< Ticks.
-  std::uint32_t filed_ = 0;     ///< The tick under which the node is filed: filed_ <= deadline_.
+  std::int32_t ticks_behind_filed() const { return static_cast<std::int32_t>(deadline_ - filed_); }
+
+  std::uint32_t deadline_ = 0;  ///< Ticks; before filed_: it was disarmed since it was filed.
+  std::uint32_t filed_ = 0;     ///< The tick under which the node is filed.
 };
 
 /// A hierarchical timing wheel, tick 1 ms, range 24 days (longer deadlines are clamped to it).
@@ -57,7 +60,8 @@ class TimerWheel {
 
   /// (Re-)arms for `deadline`, rounded up to a tick, never early. Constant time.
   void arm(Timer& timer, Instant deadline);
-  void disarm(Timer& timer) { timer.unlink(); }
+  /// The node stays where it is: most are armed again, for later, before the wheel meets it.
+  void disarm(Timer& timer) { timer.deadline_ = timer.filed_ - 1; }
   /// Fires everything due at `now`; timers armed meanwhile for the past fire in the next call.
   void advance(Instant now) {
     if (now >= quiet_until_) catch_up(now);

@@ -279,6 +279,7 @@ void Http1Exchange::SleepTimer::on_timer() { owner_.wake(owner_.sleep_done_); }
 
 void Http1Exchange::sleep(Nanos d, Callback callback) {
   sleep_done_ = std::move(callback);
+  if (d == Nanos::max() && !departure_) return worker_.loop().timers().disarm(sleep_timer_);
   // A client that has left ends the wait at once, but never from inside this call.
   const Instant at = departure_ ? worker_.loop().now() : worker_.loop().precise_now() + d;
   worker_.loop().timers().arm(sleep_timer_, at);

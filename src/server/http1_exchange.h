@@ -140,6 +140,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
                     std::uint64_t bytes) override;
   bool start(const http::ResponseHead& head) override;
   http::WriteState write(std::string_view bytes) override;
+  http::WriteState write_buffer(Buffer&& bytes) override;
   void on_write_ready(Callback callback) override;
   void finish(std::span<const http::Header> trailers) override;
   void abort(record::Cause cause, std::string_view exception) override;
@@ -230,6 +231,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void finish_response();
   void misuse();
   void cut_for(record::Cause cause);
+  http::WriteState write_piece(std::string_view bytes, Buffer* whole);
   http::WriteState write_tunnel(std::string_view bytes);
   void abort_tunnel(record::Cause cause);
   void end_tunnel(const record::Ending& ending);

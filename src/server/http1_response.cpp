@@ -203,7 +203,12 @@ bool Http1Exchange::start(const ResponseHead& head) {
   return true;
 }
 
-WriteState Http1Exchange::write(std::string_view bytes) {
+WriteState Http1Exchange::write(std::string_view bytes) { return write_piece(bytes, nullptr); }
+
+WriteState Http1Exchange::write_buffer(Buffer&& bytes) { return write_piece(bytes.view(), &bytes); }
+
+/// `whole`: the buffer that they fill, to be taken over; nullptr: there is none.
+WriteState Http1Exchange::write_piece(std::string_view bytes, Buffer* whole) {
   if (gone() || r_.response != Response::started) return write_tunnel(bytes);
   if (bytes.empty() || r_.out == Out::no_body) return WriteState::ready;
   flush_ = true;
@@ -218,12 +223,15 @@ WriteState Http1Exchange::write(std::string_view bytes) {
   if (r_.out == Out::chunked) {
     char* out = outbox_.reserve(24);
     outbox_.commit(http::encode_chunk_size(bytes.size(), out));
-    outbox_.append(bytes);
-    outbox_.append("\r\n");
+  } else if (r_.out == Out::length) {
+    r_.response_left -= bytes.size();
+  }
+  if (whole != nullptr) {
+    outbox_.append_buffer(std::move(*whole));
   } else {
-    if (r_.out == Out::length) r_.response_left -= bytes.size();
     outbox_.append(bytes);
   }
+  if (r_.out == Out::chunked) outbox_.append("\r\n");
   r_.times.response_owed = worker_.loop().now();
   return outbox_.bytes() > settings().limits.write_buffer_bytes ? WriteState::wait
                                                                 : WriteState::ready;

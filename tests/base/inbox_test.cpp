@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace finack {
 namespace {
@@ -59,6 +60,29 @@ TEST_F(InboxTest, consumes_across_pieces_in_order) {
   EXPECT_EQ(inbox.bytes(), 140U);
   EXPECT_EQ(drain(inbox), one.substr(10) + two + three);
   EXPECT_EQ(pool.leased(), 0U);
+}
+
+TEST_F(InboxTest, gives_away_a_buffer_that_its_front_fills) {
+  inbox.append(chunk(std::string(kBlock, 'a')));
+  inbox.append(chunk(std::string(kBlock - 1, 'b')));
+  EXPECT_EQ(inbox.take_front().view(), std::string(kBlock, 'a'));
+  EXPECT_EQ(inbox.front(), std::string(kBlock - 1, 'b'));
+  EXPECT_EQ(inbox.bytes(), kBlock - 1);
+  inbox.hold_front();
+  EXPECT_FALSE(inbox.take_front()) << "somebody views it";
+  inbox.release_held();
+  inbox.consume(kBlock / 2);
+  EXPECT_FALSE(inbox.take_front()) << "a block for less than half of it";
+  EXPECT_EQ(drain(inbox), std::string(kBlock / 2 - 1, 'b'));
+}
+
+TEST_F(InboxTest, keeps_its_front_when_buffers_run_short) {
+  inbox.append(chunk(std::string(kBlock, 'a')));
+  std::vector<Buffer> leased;
+  while (2 * pool.leased() <= pool.max_blocks()) leased.push_back(pool.take());
+  EXPECT_FALSE(inbox.take_front());
+  leased.clear();
+  EXPECT_TRUE(inbox.take_front());
 }
 
 TEST_F(InboxTest, join_moves_a_small_piece_into_the_room_of_the_first) {

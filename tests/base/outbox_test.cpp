@@ -32,6 +32,25 @@ class OutboxTest : public ::testing::Test {
   Outbox outbox{pool};
 };
 
+TEST_F(OutboxTest, takes_buffers_over_between_what_it_copied) {
+  put("head ");
+  Buffer buffer = pool.take();
+  std::memcpy(buffer.space().data(), "body ", 5);
+  buffer.grow(5);
+  const char* const where = buffer.data();
+  outbox.append_buffer(std::move(buffer));
+  outbox.append("tail");
+  EXPECT_EQ(gathered(), "head body tail");
+  std::array<iovec, 2> parts;
+  ASSERT_EQ(outbox.gather(parts), 2U);
+  EXPECT_EQ(parts[1].iov_base, where);
+  outbox.sent(7);
+  EXPECT_EQ(gathered(), "dy tail");
+  outbox.sent(7);
+  EXPECT_TRUE(outbox.empty());
+  EXPECT_EQ(pool.leased(), 1U) << "its own";
+}
+
 TEST_F(OutboxTest, is_empty_at_first) {
   EXPECT_TRUE(outbox.empty());
   EXPECT_EQ(gathered(), "");

@@ -237,6 +237,17 @@ TEST_P(ProxyTest, a_slow_client_holds_the_server) {
   EXPECT_FALSE(exchange.aborted);
 }
 
+TEST_P(ProxyTest, a_long_response_is_passed_on_without_a_copy) {
+  PROXYING();
+  FakeExchange& exchange = rig().get();
+  std::string body(1024 * 1024, '\0');
+  for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>(i % 251);
+  rig().serve(fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body));
+  ASSERT_TRUE(rig().until([&] { return exchange.ended; }, 20s));
+  EXPECT_EQ(exchange.body, body);
+  EXPECT_GT(exchange.buffers_taken, 16U);
+}
+
 TEST_P(ProxyTest, responses_without_a_body) {
   PROXYING();
   FakeExchange& head = rig().ask(rig().make("HEAD", "/x"));

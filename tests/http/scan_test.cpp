@@ -25,6 +25,7 @@ void expect_both_scanners_agree(char member) {
             Class::accepts(static_cast<unsigned char>(byte)) ? in.end : in.begin + at;
         ASSERT_EQ(skip<Class>(in.begin, in), expected) << size << " " << at << " " << byte;
         ASSERT_EQ(skip_portable<Class>(in.begin, in.end), expected);
+        ASSERT_EQ(holds_only<Class>(text), expected == in.end) << size << " " << at << " " << byte;
         if (size >= 16) {
           ASSERT_EQ(skip_name<Class>(in.begin, in), expected);
           ASSERT_EQ(skip_short<Class>(in.begin, in, 0), expected);
@@ -48,6 +49,27 @@ TEST(Scan, PathScannersAgree) { expect_both_scanners_agree<Path>('/'); }
 TEST(Scan, QueryScannersAgree) { expect_both_scanners_agree<Query>('?'); }
 TEST(Scan, HostScannersAgree) { expect_both_scanners_agree<HostName>('.'); }
 TEST(Scan, ValueScannersAgree) { expect_both_scanners_agree<FieldValue>(' '); }
+
+TEST(Ascii, ComparesWithoutCaseAsByteByByte) {
+  for (std::size_t size = 1; size <= 20; ++size) {
+    const std::string lower(size, 'x');
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int one = 0; one < 256; ++one) {
+        for (const char other : {'@', 'a', '[', 'k', 'z', '{', '-', '\0'}) {
+          std::string a = lower, b = lower;
+          a[at] = static_cast<char>(one);
+          b[at] = other;
+          const bool same = to_lower(a[at]) == other;
+          ASSERT_EQ(equals_lower(a, b), same) << size << " " << at << " " << one << " " << other;
+          ASSERT_EQ(equals_nocase(b, a), same) << size << " " << at << " " << one << " " << other;
+        }
+      }
+    }
+    EXPECT_FALSE(equals_lower(lower, lower + "x"));
+    EXPECT_TRUE(equals_lower(std::string(size, 'X'), lower));
+  }
+  EXPECT_TRUE(equals_nocase("", ""));
+}
 
 TEST(Scan, TokenIsTheRfcsSet) {
   const std::string members =

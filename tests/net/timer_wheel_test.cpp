@@ -103,6 +103,35 @@ TEST_F(TimerWheelTest, DisarmInsideACallback) {
   EXPECT_FALSE(second.armed());
 }
 
+TEST_F(TimerWheelTest, ADisarmedTimerIsNotArmedAndDoesNotFire) {
+  Shot shot;
+  wheel.disarm(shot);
+  EXPECT_FALSE(shot.armed());
+  wheel.arm(shot, start + 10ms);
+  wheel.disarm(shot);
+  EXPECT_FALSE(shot.armed());
+  to(20ms);
+  EXPECT_EQ(shot.fired, 0);
+  EXPECT_EQ(wheel.next_due(), Instant::max());
+}
+
+TEST_F(TimerWheelTest, ArmsADisarmedTimerForEarlierAndLater) {
+  Shot later, earlier;
+  wheel.arm(later, start + 10ms);
+  wheel.arm(earlier, start + 10ms);
+  wheel.disarm(later);
+  wheel.disarm(earlier);
+  wheel.arm(later, start + 30ms);
+  wheel.arm(earlier, start + 5ms);
+  to(5ms);
+  EXPECT_EQ(earlier.fired, 1);
+  to(29ms);
+  EXPECT_EQ(later.fired, 0);
+  EXPECT_TRUE(later.armed());
+  to(30ms);
+  EXPECT_EQ(later.fired, 1);
+}
+
 TEST_F(TimerWheelTest, DestroyingAnotherTimerInsideACallback) {
   Shot first;
   auto second = std::make_unique<Shot>();

@@ -275,6 +275,12 @@ bool FakeExchange::start(const http::ResponseHead& head) {
   return true;
 }
 
+http::WriteState FakeExchange::write_buffer(Buffer&& bytes) {
+  const Buffer taken = std::move(bytes);
+  ++buffers_taken;
+  return write(taken.view());
+}
+
 http::WriteState FakeExchange::write(std::string_view bytes) {
   touch();
   if (departure_) return http::WriteState::gone;

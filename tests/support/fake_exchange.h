@@ -61,6 +61,7 @@ class FakeExchange final : public http::Exchange {
   std::string content_type;
   std::vector<std::pair<std::string, std::string>> headers;
   std::vector<std::pair<std::string, std::string>> trailers_sent;
+  std::size_t buffers_taken = 0;  ///< By write_buffer().
   std::string body;
   const char* body_data = nullptr;  ///< Where respond() found the body: shows a copy.
   std::uint64_t content_length = 0;
@@ -108,6 +109,7 @@ class FakeExchange final : public http::Exchange {
                     std::uint64_t bytes) override;
   bool start(const http::ResponseHead& head) override;
   http::WriteState write(std::string_view bytes) override;
+  http::WriteState write_buffer(Buffer&& bytes) override;
   void on_write_ready(Callback fn) override;
   void finish(std::span<const http::Header> fields) override;
   void abort(record::Cause why, std::string_view thrown) override;

@@ -53,6 +53,9 @@ class Buffer {
     return block_ ? std::span<char>(block_->data + end_, block_->capacity - end_)
                   : std::span<char>();
   }
+  /// Whether it may be held until a peer takes it: it fills half of its block, and the pool has as
+  /// many blocks left as it has leased.
+  inline bool may_be_held() const;
   void consume(std::size_t n) { begin_ += static_cast<std::uint32_t>(n); }
   void grow(std::size_t n) { end_ += static_cast<std::uint32_t>(n); }
   /// Empty again, with all of the block's room.
@@ -128,6 +131,11 @@ class BufferPool {
 inline void Buffer::give_back() {
   BufferBlock* block = std::exchange(block_, nullptr);
   block->pool->give_back(block);
+}
+
+inline bool Buffer::may_be_held() const {
+  return block_ != nullptr && 2 * size() >= block_->capacity &&
+         2 * std::uint64_t{block_->pool->leased()} <= block_->pool->max_blocks();
 }
 
 [[gnu::always_inline]] inline void Buffer::release() {

@@ -120,6 +120,8 @@ class Exchange {
   /// Starts a streamed response. False: a header was refused, nothing was sent.
   virtual bool start(const ResponseHead& head) = 0;
   virtual WriteState write(std::string_view bytes) = 0;
+  /// As write, taking the buffer over without a copy: one of this exchange's loop.
+  virtual WriteState write_buffer(Buffer&& bytes) = 0;
   virtual void on_write_ready(Callback) = 0;
   /// Ends the response. Fewer bytes than Content-Length promised: app.body_short; more:
   /// app.body_over. respond*() finish by themselves.
@@ -150,8 +152,8 @@ class Exchange {
   virtual void resume_reading() = 0;
 
   // Time, threads, cancellation.
-  /// Calls back after `d` on the loop, or earlier when the client leaves. One at a time: a second
-  /// call replaces the first, whose callback is destroyed without a call.
+  /// Calls back after `d` on the loop, or earlier when the client leaves; Nanos::max(): only then.
+  /// One at a time: a second call replaces the first, whose callback is destroyed without a call.
   virtual void sleep(Nanos d, Callback) = 0;
   /// Runs `fn` on this exchange's loop; from any thread. The exchange must be kept alive by its
   /// handler.
