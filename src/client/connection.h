@@ -61,11 +61,9 @@ class Connection final : public ListNode,
   /// Of what was received already one more piece may come.
   void pause_reading();
   void resume_reading();
-  /// Lets go of a request that nobody waits for: the connection ends for `cause` (policy.other_leg:
-  /// because of that one), and no more is told to the user. `fault`: it weighs more than its cause
-  /// says, as the other leg.
-  void cancel(record::Cause cause, const record::Evidence& evidence, record::ConnectionId other_leg,
-              bool fault = false);
+  /// Lets go of a request that nobody waits for: the connection ends for `cause`, and no more is
+  /// told to the user. `fault`: it weighs more than its cause says, as the other leg.
+  void cancel(record::Cause cause, const record::Evidence& evidence, bool fault = false);
   /// In a tunnel: our FIN, behind what was written.
   void finish_tunnel();
 
@@ -152,7 +150,7 @@ class Connection final : public ListNode,
   Timeouts timeouts_;  ///< The dial's, then those of the request that uses it.
   const http::ResponseLimits& limits_;
   net::Resolver* resolver_;
-  record::ConnectionId id_, other_leg_;
+  record::ConnectionId id_, other_leg_;  ///< The latter: its last request's client.
   record::Purpose purpose_;
   Nanos wall_offset_;
   /// What only a dial needs; gone once it is connected.

@@ -168,11 +168,9 @@ record::Evidence Connection::timer_evidence() const {
   return evidence;
 }
 
-void Connection::cancel(Cause cause, const record::Evidence& evidence,
-                        record::ConnectionId other_leg, bool fault) {
+void Connection::cancel(Cause cause, const record::Evidence& evidence, bool fault) {
   if (over_) return;
   user_ = nullptr;
-  if (cause == Cause::policy_other_leg) other_leg_ = other_leg;
   end(own_act(phase_, cause), evidence, fault);
 }
 
@@ -246,7 +244,7 @@ void Connection::write_record(const record::Ending& ending) {
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
   record.ending = ending;
-  record.other_leg = other_leg_;
+  if (phase_ != Phase::pool) record.other_leg = other_leg_;
   if (tcp_) record.local = net::local_address(tcp_->fd());
   if (ending.severity != record::Severity::normal) {
     if (stream_ != nullptr) record.tcp = stream_->tcp_facts();

@@ -6,7 +6,8 @@
 
 #include "finack/base/clock.h"
 #include "finack/http/response_parser.h"
-#include "finack/record/ending.h"
+#include "finack/record/record.h"
+#include "finack/record/timer_kind.h"
 
 namespace finack::client {
 
@@ -61,6 +62,8 @@ class Connection;
 /// Where its pool has a connection.
 enum class Place : std::uint8_t { none, dialing, free, busy, witness };
 
+  /// The client's connection that its request is of; sequence 0: there is none.
+  virtual record::ConnectionId client_leg() const { return {}; }
 /// Whom a connection belongs to: the pool of its server on its worker.
 class ConnectionOwner {
  public:

@@ -146,7 +146,7 @@ record::Ending Try::give_up(Cause cause, const record::Evidence& evidence, bool 
       ending_of({EndedBy::local, way_out(phase, cause), phase, own},
                 sent() ? Delivered::handed : Delivered::nothing_owed, evidence);
   finish(ending);
-  if (connection != nullptr) connection->cancel(cause, evidence, other_leg_, fault);
+  if (connection != nullptr) connection->cancel(cause, evidence, fault);
   return ending;
 }
 

@@ -86,7 +86,7 @@ void ProxiedRequest::ask(std::size_t server) {
     if (!holds_pending_) return fail(Cause::policy_overload_shed);
   }
   server_ = server;
-  ++number_;
+  if (++number_ > 1) exchange_->set_other_leg({});
   try_began_ = loop_.now();
   body_sent_ = awaits_body_ = false;
   try_.begin(pool, {.number = number_,
@@ -106,6 +106,7 @@ void ProxiedRequest::note_connected() {
 
 void ProxiedRequest::on_try_ready() {
   note_connected();
+  exchange_->set_other_leg(try_.connection());
   const http::RequestHead& head = exchange_->request();
   body_.rewind();
   std::string_view body;

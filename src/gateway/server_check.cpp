@@ -152,7 +152,7 @@ void ServerCheck::out_of_time() {
   record::Evidence evidence;
   evidence.setting = "health.active.timeout";
   evidence.setting_value = static_cast<std::uint64_t>(settings().timeout.count());
-  connection_->cancel(client::judge(timer, connection_->phase(), false).cause, evidence, {});
+  connection_->cancel(client::judge(timer, connection_->phase(), false).cause, evidence);
 }
 
 void ServerCheck::on_ended(Connection&, const record::Ending& ending) {
