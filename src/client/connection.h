@@ -137,6 +137,7 @@ class Connection final : public ListNode,
   void send_own_fin();
   Facts facts() const;
   bool unread() const;
+  record::FoundBy found_by() const;
   void end(const Verdict& verdict, record::Evidence evidence, bool fault = false);
   record::Delivered delivered(std::uint64_t unacked, std::uint64_t unsent) const;
   void close_stream(const Verdict& verdict);

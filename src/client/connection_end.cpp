@@ -95,6 +95,7 @@ void Connection::stream_over() {
   } else {
     evidence.error = end_.error;
   }
+  if (verdict->cause == Cause::network_vanished) evidence.found_by = found_by();
   evidence.certainty = verdict->certainty;
   if (!parting_ && phase_ == Phase::body && head_.framing == http::ResponseFraming::length) {
     evidence.expected_bytes = *head_.content_length;
@@ -135,6 +136,13 @@ bool Connection::unread() const {
   if (tls_ != nullptr && request_bytes_ > kOneRecord) return false;
   if (maybe_sent_ && request_bytes_ == 0) return false;
   return stream_->unacknowledged() >= request_bytes_;
+}
+
+/// What made the kernel give up: with nothing on its way only its own probes can go unanswered.
+record::FoundBy Connection::found_by() const {
+  if (stream_->unacknowledged() == 0) return record::FoundBy::keep_alive;
+  const bool limited = server_.target.dial.tcp_user_timeout_ms > 0;
+  return limited ? record::FoundBy::user_timeout : record::FoundBy::retransmit;
 }
 
 Facts Connection::facts() const {

@@ -25,6 +25,7 @@ struct UpstreamTarget {
   std::uint16_t port = 0;
   std::shared_ptr<net::TlsContext> tls;  ///< nullptr: plaintext.
   net::TlsPeer tls_peer;
+  net::DialOptions dial;  ///< Of each dial but for its timeout.
 };
 
 /// One server of a cluster, as all workers of the process share it: where it is, its health, what

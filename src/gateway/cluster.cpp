@@ -14,7 +14,19 @@ client::Timeouts timeouts_of(const ClientTimeouts& t) {
           .send = t.send,
           .first_response_byte = t.first_response_byte,
           .response_idle = t.response_idle,
-          .tunnel_idle = t.tunnel_idle};
+          .tunnel_idle = t.tunnel_idle,
+          .cluster = lasting_text(fmt::format("clusters.{}.", cluster.name))};
+}
+
+/// As the server's listeners take them (net::ListenerOptions).
+net::DialOptions dial_options_of(const ClusterSettings& cluster) {
+  using std::chrono::ceil;
+  net::DialOptions options;
+  options.tcp_keepalive_s =
+      static_cast<std::uint32_t>(ceil<std::chrono::seconds>(cluster.tcp_keepalive).count());
+  options.tcp_user_timeout_ms =
+      static_cast<std::uint32_t>(ceil<std::chrono::milliseconds>(cluster.tcp_user_timeout).count());
+  return options;
 }
 
 client::PoolRules pool_rules_of(const PoolSettings& p, Nanos wait) {
@@ -124,6 +136,7 @@ Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settin
       const UpstreamTlsSettings& tls = *settings.tls;
       target.tls = context;
       const std::size_t colon = server.address.rfind(':');
+    target.dial = dial_options_of(settings);
       target.tls_peer = {
           .name = tls.server_name.empty() ? server.address.substr(0, colon) : tls.server_name,
           .server = server.address};

@@ -176,6 +176,41 @@ Case vanished_case() {
 }
 
 /// The client's acknowledges nothing any more, which its kernel's timer finds.
+/// The same while nobody says anything: the kernel's probes find it.
+Case vanished_silent_case() {
+  const auto act = [](Stage& stage, const Ends& ends) {
+    ends.upstream.vanish();
+    stage.check(ends.client.read_to_end() == StreamSight::reset, "the client was to be reset");
+  };
+  const Row vanished = row("network", "timeout", "tunnel", "network.vanished", "fault", "all")
+                           .answered(101)
+                           .with("found_by", "keep_alive")
+                           .with("error", "ETIMEDOUT");
+  Case out =
+      tunnel_case("upstream_vanishes_silently", act, other_leg("rst", "tunnel", "fault", "all"),
+                  in_tunnel("local", "rst", "network.vanished", "fault"), vanished, vanished);
+  out.file.cluster = "tcp_keepalive: 1s";
+  return out;
+}
+
+/// What is sent stays unacknowledged for longer than the cluster allows.
+Case vanished_user_timeout_case() {
+  const auto act = [](Stage& stage, const Ends& ends) {
+    ends.upstream.vanish();
+    ends.client.send("anybody there?");
+    stage.check(ends.client.read_to_end() == StreamSight::reset, "the client was to be reset");
+  };
+  const Row vanished = row("network", "timeout", "tunnel", "network.vanished", "fault", "partial")
+                           .answered(101)
+                           .undelivered(1, kKiB)
+                           .with("found_by", "user_timeout");
+  Case out = tunnel_case(
+      "upstream_vanishes_for_the_user_timeout", act, other_leg("rst", "tunnel", "fault", "all"),
+      in_tunnel("local", "rst", "network.vanished", "fault"), vanished, vanished);
+  out.file.cluster = "tcp_user_timeout: 1s";
+  return out;
+}
+
 Case vanished_client_case() {
   const auto act = [](Stage& stage, const Ends& ends) {
     ends.client.vanish();
@@ -341,6 +376,8 @@ std::vector<Case> tunnel_cases() {
           killed_front_case(),
           vanished_case(),
           vanished_client_case(),
+          vanished_silent_case(),
+          vanished_user_timeout_case(),
           forced_case(),
           drained_case(),
           reloaded_case(),
