@@ -172,6 +172,7 @@ void Connection::on_timer() {
 record::Evidence Connection::timer_evidence() const {
   record::Evidence evidence;
   evidence.setting = setting_name(timer_);
+  evidence.setting_of = timeouts_.owner(timer_);
   evidence.setting_value = static_cast<std::uint64_t>(setting_.count());
   return evidence;
 }

@@ -20,6 +20,15 @@ struct Timeouts {
   Nanos first_response_byte = std::chrono::seconds(60);
   Nanos response_idle = std::chrono::seconds(30);
   Nanos tunnel_idle = std::chrono::hours(1);
+
+  // Whose they are, for evidence: the cluster's "clusters.api.", or, where its TimerKind's bit is
+  // set, the route's "routes[2].". They live as long as the process; nullptr: nobody's.
+  const char* cluster = nullptr;
+  const char* route = nullptr;
+  std::uint32_t by_route = 0;
+  const char* owner(record::TimerKind timer) const {
+    return (by_route >> static_cast<unsigned>(timer) & 1) != 0 ? route : cluster;
+  }
 };
 
 /// How far a response is.
@@ -52,6 +61,8 @@ class ConnectionUser {
   virtual void on_connection_end(const record::Ending& ending) = 0;
   /// Room again after write() said wait.
   virtual void on_write_ready() = 0;
+  /// The client's connection that its request is of; sequence 0: there is none.
+  virtual record::ConnectionId client_leg() const { return {}; }
 
  protected:
   ~ConnectionUser() = default;
@@ -62,8 +73,6 @@ class Connection;
 /// Where its pool has a connection.
 enum class Place : std::uint8_t { none, dialing, free, busy, witness };
 
-  /// The client's connection that its request is of; sequence 0: there is none.
-  virtual record::ConnectionId client_leg() const { return {}; }
 /// Whom a connection belongs to: the pool of its server on its worker.
 class ConnectionOwner {
  public:

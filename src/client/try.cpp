@@ -129,6 +129,7 @@ void Try::on_timer() {
   ledger_.counters().timer_fired(record::TimerKind::per_try);
   record::Evidence evidence;
   evidence.setting = "timeouts.try";
+  evidence.setting_of = timeouts_->owner(record::TimerKind::per_try);
   evidence.setting_value = static_cast<std::uint64_t>(budget_.count());
   observer_.on_try_failed(give_up(Cause::timeout_try, evidence));
 }

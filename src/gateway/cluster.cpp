@@ -1,13 +1,17 @@
 #include "gateway/cluster.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "finack/base/address.h"
+#include "gateway/lasting_text.h"
 
 namespace finack::gateway {
 namespace {
 
-client::Timeouts timeouts_of(const ClientTimeouts& t) {
+client::Timeouts timeouts_of(const ClusterSettings& cluster) {
+  const ClientTimeouts& t = cluster.timeouts;
   return {.resolve = t.resolve,
           .connect = t.connect,
           .tls = t.tls,
@@ -105,7 +109,7 @@ Cluster::Cluster(const ClusterSettings& settings)
       pending(settings.breaker.limits.pending),
       queued(settings.queue_limit),
       settings_(settings),
-      timeouts_(timeouts_of(settings.timeouts)),
+      timeouts_(timeouts_of(settings)),
       pool_rules_(pool_rules_of(settings.pool, settings.timeouts.queue)),
       response_limits_(response_limits_of(settings.limits)),
       retry_rules_(retry_rules_of(settings.retry)),
@@ -132,11 +136,11 @@ Expected<std::shared_ptr<Cluster>> Cluster::create(const ClusterSettings& settin
   }
   for (const UpstreamServerSettings& server : settings.servers) {
     client::UpstreamTarget target = target_of(server.address);
+    target.dial = dial_options_of(settings);
     if (context != nullptr) {
       const UpstreamTlsSettings& tls = *settings.tls;
       target.tls = context;
       const std::size_t colon = server.address.rfind(':');
-    target.dial = dial_options_of(settings);
       target.tls_peer = {
           .name = tls.server_name.empty() ? server.address.substr(0, colon) : tls.server_name,
           .server = server.address};

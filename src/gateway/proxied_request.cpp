@@ -227,6 +227,7 @@ void ProxiedRequest::out_of_time() {
   ledger_.counters().timer_fired(record::TimerKind::request_total);
   record::Evidence evidence;
   evidence.setting = "timeouts.request_total";
+  evidence.setting_of = passage_.to->timeouts.owner(record::TimerKind::request_total);
   evidence.setting_value = static_cast<std::uint64_t>(passage_.to->request_total.count());
   if (try_.active()) {
     try_.cancel(Cause::timeout_request_total, evidence);
@@ -252,6 +253,7 @@ void ProxiedRequest::fail(Cause cause, Cause because) {
     if (cause == Cause::policy_overload_shed) evidence.resource = "queue";
     if (cause == Cause::timeout_queue) {
       evidence.setting = "timeouts.queue";
+      evidence.setting_of = passage_.to->timeouts.owner(record::TimerKind::queue);
       evidence.setting_value = static_cast<std::uint64_t>(passage_.to->queue.count());
     }
     answer(exchange, status_of(because), cause,

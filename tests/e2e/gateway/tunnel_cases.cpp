@@ -99,8 +99,9 @@ void check_ends(Stage& stage, const Ends& ends) {
 Case silent_case() {
   const Row idle = in_tunnel("local", "timeout", "timeout.tunnel_idle", "notice");
   Row dialed = idle;
-  Case out = tunnel_case("is_silent", check_ends, idle, idle, idle,
-                         std::move(dialed).with("timer", "timeouts.tunnel_idle = 700ms"));
+  Case out =
+      tunnel_case("is_silent", check_ends, idle, idle, idle,
+                  std::move(dialed).with("timer", "clusters.api.timeouts.tunnel_idle = 700ms"));
   out.file.cluster = "timeouts: { tunnel_idle: 700ms }";
   return out;
 }
@@ -175,7 +176,6 @@ Case vanished_case() {
   return out;
 }
 
-/// The client's acknowledges nothing any more, which its kernel's timer finds.
 /// The same while nobody says anything: the kernel's probes find it.
 Case vanished_silent_case() {
   const auto act = [](Stage& stage, const Ends& ends) {
@@ -211,6 +211,7 @@ Case vanished_user_timeout_case() {
   return out;
 }
 
+/// The client's acknowledges nothing any more, which its kernel's timer finds.
 Case vanished_client_case() {
   const auto act = [](Stage& stage, const Ends& ends) {
     ends.client.vanish();
@@ -375,9 +376,9 @@ std::vector<Case> tunnel_cases() {
           killed_case(),
           killed_front_case(),
           vanished_case(),
-          vanished_client_case(),
           vanished_silent_case(),
           vanished_user_timeout_case(),
+          vanished_client_case(),
           forced_case(),
           drained_case(),
           reloaded_case(),
