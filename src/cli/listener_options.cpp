@@ -1,5 +1,9 @@
 #include "cli/listener_options.h"
 
+#include <fmt/format.h>
+
+#include "gateway/lasting_text.h"
+
 namespace finack::cli {
 namespace {
 
@@ -49,7 +53,8 @@ server::HalfClose half_close_of(gateway::ClientHalfClose mode) {
 
 }  // namespace
 
-server::ListenerOptions listener_options(const gateway::ListenerSettings& listener) {
+server::ListenerOptions listener_options(const gateway::ListenerSettings& listener,
+                                         std::size_t index) {
   server::Settings settings;
   settings.timeouts = timeouts_of(listener.timeouts);
   settings.limits = limits_of(listener.limits);
@@ -59,6 +64,7 @@ server::ListenerOptions listener_options(const gateway::ListenerSettings& listen
   settings.backlog = listener.backlog;
   settings.keep_alive_header = listener.keep_alive_header;
   settings.server_header = listener.server_header;
+  settings.path = gateway::lasting_text(fmt::format("listeners[{}].", index));
   return {.spec = listener.address, .name = listener.name, .settings = settings};
 }
 
@@ -67,7 +73,7 @@ std::vector<server::ListenerOptions> listener_options(
   std::vector<server::ListenerOptions> out;
   out.reserve(listeners.size());
   for (const gateway::ListenerSettings& listener : listeners)
-    out.push_back(listener_options(listener));
+    out.push_back(listener_options(listener, out.size()));
   return out;
 }
 

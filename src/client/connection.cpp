@@ -69,6 +69,7 @@ void Connection::send(ConnectionUser& user, const http::OutgoingRequest& head, h
                       std::string_view body, bool body_follows, const Timeouts& timeouts) {
   assert(user_ == nullptr && !over_ && phase_ == Phase::pool);
   user_ = &user;
+  other_leg_ = user.client_leg();
   timeouts_ = timeouts;
   ++requests_;
   request_bytes_ = 0;

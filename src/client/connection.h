@@ -63,11 +63,9 @@ class Connection final : public ListNode,
   void resume_reading();
   /// In on_body: the buffer that its bytes fill, to be kept; empty where they lie otherwise.
   Buffer take_piece();
-  /// Lets go of a request that nobody waits for: the connection ends for `cause` (policy.other_leg:
-  /// because of that one), and no more is told to the user. `fault`: it weighs more than its cause
-  /// says, as the other leg.
-  void cancel(record::Cause cause, const record::Evidence& evidence, record::ConnectionId other_leg,
-              bool fault = false);
+  /// Lets go of a request that nobody waits for: the connection ends for `cause`, and no more is
+  /// told to the user. `fault`: it weighs more than its cause says, as the other leg.
+  void cancel(record::Cause cause, const record::Evidence& evidence, bool fault = false);
   /// In a tunnel: our FIN, behind what was written.
   void finish_tunnel();
   // For the pool.
@@ -139,6 +137,7 @@ class Connection final : public ListNode,
   void send_own_fin();
   Facts facts() const;
   bool unread() const;
+  record::FoundBy found_by() const;
   void end(const Verdict& verdict, record::Evidence evidence, bool fault = false);
   record::Delivered delivered(std::uint64_t unacked, std::uint64_t unsent) const;
   void close_stream(const Verdict& verdict);
@@ -152,7 +151,7 @@ class Connection final : public ListNode,
   Timeouts timeouts_;  ///< The dial's, then those of the request that uses it.
   const http::ResponseLimits& limits_;
   net::Resolver* resolver_;
-  record::ConnectionId id_, other_leg_;
+  record::ConnectionId id_, other_leg_;  ///< The latter: its last request's client.
   record::Purpose purpose_;
   Nanos wall_offset_;
   /// What only a dial needs; gone once it is connected.

@@ -122,7 +122,8 @@ void Connection::race(std::vector<net::DialTarget> targets) {
   setting_ = timeouts_.connect;
   if (!targets.empty()) peer_ = targets.front().address;
   dialing_->targets = targets;
-  dialing_->race.start(std::move(targets), {.timeout = timeouts_.connect});
+  dialing_->race.start(std::move(targets),
+                       {.dial = server_.target.dial, .timeout = timeouts_.connect});
 }
 
 void Connection::on_race(net::RaceResult result) {

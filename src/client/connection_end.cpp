@@ -103,6 +103,7 @@ void Connection::stream_over() {
   } else {
     evidence.error = end_.error;
   }
+  if (verdict->cause == Cause::network_vanished) evidence.found_by = found_by();
   evidence.certainty = verdict->certainty;
   if (!parting_ && phase_ == Phase::body && head_.framing == http::ResponseFraming::length) {
     evidence.expected_bytes = *head_.content_length;
@@ -144,6 +145,13 @@ bool Connection::unread() const {
   return stream_->unacknowledged() >= request_bytes_;
 }
 
+/// What made the kernel give up: with nothing on its way only its own probes can go unanswered.
+record::FoundBy Connection::found_by() const {
+  if (stream_->unacknowledged() == 0) return record::FoundBy::keep_alive;
+  const bool limited = server_.target.dial.tcp_user_timeout_ms > 0;
+  return limited ? record::FoundBy::user_timeout : record::FoundBy::retransmit;
+}
+
 Facts Connection::facts() const {
   if (parting_) return kDone;
   if (stream_ == nullptr || user_ == nullptr) return 0;
@@ -171,15 +179,14 @@ void Connection::on_timer() {
 record::Evidence Connection::timer_evidence() const {
   record::Evidence evidence;
   evidence.setting = setting_name(timer_);
+  evidence.setting_of = timeouts_.owner(timer_);
   evidence.setting_value = static_cast<std::uint64_t>(setting_.count());
   return evidence;
 }
 
-void Connection::cancel(Cause cause, const record::Evidence& evidence,
-                        record::ConnectionId other_leg, bool fault) {
+void Connection::cancel(Cause cause, const record::Evidence& evidence, bool fault) {
   if (over_) return;
   user_ = nullptr;
-  if (cause == Cause::policy_other_leg) other_leg_ = other_leg;
   end(own_act(phase_, cause), evidence, fault);
 }
 
@@ -255,7 +262,7 @@ void Connection::write_record(const record::Ending& ending) {
   record.bytes_in = bytes_in_;
   record.bytes_out = bytes_out_;
   record.ending = ending;
-  record.other_leg = other_leg_;
+  if (phase_ != Phase::pool) record.other_leg = other_leg_;
   if (tcp_) record.local = net::local_address(tcp_->fd());
   // Before the pool learns of this end: what it went by.
   if (phase_ == Phase::pool || ending.cause == Cause::upstream_stale_reuse)

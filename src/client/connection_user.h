@@ -6,7 +6,8 @@
 
 #include "finack/base/clock.h"
 #include "finack/http/response_parser.h"
-#include "finack/record/ending.h"
+#include "finack/record/record.h"
+#include "finack/record/timer_kind.h"
 
 namespace finack::client {
 
@@ -19,6 +20,15 @@ struct Timeouts {
   Nanos first_response_byte = std::chrono::seconds(60);
   Nanos response_idle = std::chrono::seconds(30);
   Nanos tunnel_idle = std::chrono::hours(1);
+
+  // Whose they are, for evidence: the cluster's "clusters.api.", or, where its TimerKind's bit is
+  // set, the route's "routes[2].". They live as long as the process; nullptr: nobody's.
+  const char* cluster = nullptr;
+  const char* route = nullptr;
+  std::uint32_t by_route = 0;
+  const char* owner(record::TimerKind timer) const {
+    return (by_route >> static_cast<unsigned>(timer) & 1) != 0 ? route : cluster;
+  }
 };
 
 /// How far a response is.
@@ -51,6 +61,8 @@ class ConnectionUser {
   virtual void on_connection_end(const record::Ending& ending) = 0;
   /// Room again after write() said wait.
   virtual void on_write_ready() = 0;
+  /// The client's connection that its request is of; sequence 0: there is none.
+  virtual record::ConnectionId client_leg() const { return {}; }
 
  protected:
   ~ConnectionUser() = default;

@@ -146,6 +146,9 @@ void Pool::refuse_for_time(Waiter& waiter) {
   options_.ledger->counters().timer_fired(record::TimerKind::queue);
   record::Evidence evidence;
   evidence.setting = "timeouts.queue";
+  const Timeouts* const own = waiter.timeouts_;
+  evidence.setting_of =
+      (own != nullptr ? own : &options_.timeouts)->owner(record::TimerKind::queue);
   evidence.setting_value =
       static_cast<std::uint64_t>(waiter.wait_.value_or(options_.rules.wait).count());
   waiter.on_no_connection(refusal(Cause::timeout_queue, evidence), nullptr);

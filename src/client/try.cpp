@@ -129,6 +129,7 @@ void Try::on_timer() {
   ledger_.counters().timer_fired(record::TimerKind::per_try);
   record::Evidence evidence;
   evidence.setting = "timeouts.try";
+  evidence.setting_of = timeouts_->owner(record::TimerKind::per_try);
   evidence.setting_value = static_cast<std::uint64_t>(budget_.count());
   observer_.on_try_failed(give_up(Cause::timeout_try, evidence));
 }
@@ -146,7 +147,7 @@ record::Ending Try::give_up(Cause cause, const record::Evidence& evidence, bool 
       ending_of({EndedBy::local, way_out(phase, cause), phase, own},
                 sent() ? Delivered::handed : Delivered::nothing_owed, evidence);
   finish(ending);
-  if (connection != nullptr) connection->cancel(cause, evidence, other_leg_, fault);
+  if (connection != nullptr) connection->cancel(cause, evidence, fault);
   return ending;
 }
 

@@ -100,6 +100,7 @@ class Try final : private Waiter, private ConnectionUser, private net::Timer {
   void on_tunnel_fin() override { observer_.on_try_tunnel_fin(); }
   void on_connection_end(const record::Ending& ending) override;
   void on_write_ready() override { observer_.on_try_write_ready(); }
+  record::ConnectionId client_leg() const override { return other_leg_; }
   void on_timer() override;
 
   void complete(Progress progress);

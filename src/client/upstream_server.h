@@ -28,6 +28,7 @@ struct UpstreamTarget {
   net::LookupOptions lookup;  ///< How `host` is asked for; as long as the dial's timeouts say.
   std::shared_ptr<net::TlsContext> tls;  ///< nullptr: plaintext.
   net::TlsPeer tls_peer;
+  net::DialOptions dial;  ///< Of each dial but for its timeout.
 };
 
 /// One server of a cluster, as all workers of the process share it: where it is, its health, what

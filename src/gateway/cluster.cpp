@@ -1,18 +1,24 @@
 #include "gateway/cluster.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+
+#include "gateway/lasting_text.h"
 
 namespace finack::gateway {
 namespace {
 
-client::Timeouts timeouts_of(const ClientTimeouts& t) {
+client::Timeouts timeouts_of(const ClusterSettings& cluster) {
+  const ClientTimeouts& t = cluster.timeouts;
   return {.resolve = t.resolve,
           .connect = t.connect,
           .tls = t.tls,
           .send = t.send,
           .first_response_byte = t.first_response_byte,
           .response_idle = t.response_idle,
-          .tunnel_idle = t.tunnel_idle};
+          .tunnel_idle = t.tunnel_idle,
+          .cluster = lasting_text(fmt::format("clusters.{}.", cluster.name))};
 }
 
 client::PoolRules pool_rules_of(const PoolSettings& p, Nanos wait) {
@@ -62,7 +68,7 @@ Cluster::Cluster(const ClusterSettings& settings, std::shared_ptr<net::TlsContex
       connections(settings.breaker.limits.connections),
       queued(settings.queue_limit),
       settings_(settings),
-      timeouts_(timeouts_of(settings.timeouts)),
+      timeouts_(timeouts_of(settings)),
       pool_rules_(pool_rules_of(settings.pool, settings.timeouts.queue)),
       response_limits_(response_limits_of(settings.limits)),
       retry_rules_(retry_rules_of(settings.retry)),

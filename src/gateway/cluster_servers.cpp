@@ -25,6 +25,17 @@ client::HealthRules health_rules_of(const HealthSettings& h) {
   return rules;
 }
 
+/// As the server's listeners take them (net::ListenerOptions).
+net::DialOptions dial_options_of(const ClusterSettings& cluster) {
+  using std::chrono::ceil;
+  net::DialOptions options;
+  options.tcp_keepalive_s =
+      static_cast<std::uint32_t>(ceil<std::chrono::seconds>(cluster.tcp_keepalive).count());
+  options.tcp_user_timeout_ms =
+      static_cast<std::uint32_t>(ceil<std::chrono::milliseconds>(cluster.tcp_user_timeout).count());
+  return options;
+}
+
 net::LookupOptions lookup_of(const ResolveSettings& r) {
   using Family = Address::Family;
   const bool fixed = r.refresh != Nanos(0);
@@ -93,6 +104,7 @@ ClusterServers::ClusterServers(const ClusterSettings& settings,
 
 ClusterServers::Server ClusterServers::make(const UpstreamServerSettings& settings,
                                             client::UpstreamTarget target, std::string name) {
+  target.dial = dial_options_of(settings_);
   if (tls_ != nullptr) {
     const UpstreamTlsSettings& tls = *settings_.tls;
     target.tls = tls_;

@@ -160,6 +160,8 @@ struct ClusterSettings {
   std::uint32_t queue_limit = 1024;        ///< Requests that may wait for a slot; 0: none.
   std::optional<UpstreamTlsSettings> tls;  ///< None: plain text.
   ResolveSettings resolve;
+  Nanos tcp_keepalive = std::chrono::seconds(60);  ///< Silence before probes; 0: off.
+  Nanos tcp_user_timeout{0};                       ///< 0: the system's.
 
   friend bool operator==(const ClusterSettings&, const ClusterSettings&) = default;
 };

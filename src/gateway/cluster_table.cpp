@@ -233,6 +233,17 @@ void describe_resolve(Scope& scope, ResolveSettings& resolve) {
   });
 }
 
+void describe_sockets(OptionTable& table, ClusterSettings& cluster) {
+  table.duration(
+      key("tcp_keepalive", "silence before the kernel probes whether the server is still there",
+          "off", "a server that vanished under a silent tunnel is only found by tunnel_idle"),
+      cluster.tcp_keepalive, std::chrono::seconds(1), std::chrono::seconds(32'767));
+  table.duration(
+      key("tcp_user_timeout", "how long sent bytes may stay unacknowledged (TCP_USER_TIMEOUT)",
+          "the system's own"),
+      cluster.tcp_user_timeout, kShortest, kDay);
+}
+
 void describe_parts(Scope& scope, ClusterSettings& cluster) {
   scope.group({.key = "timeouts", .doc = "waits; each covers exactly one"}, cluster.timeouts,
               &describe_client_timeouts);
@@ -274,6 +285,7 @@ void describe_cluster(Scope& scope, ClusterSettings& cluster) {
   scope.group({.key = "hash", .doc = "key of consistent_hash; neither: the client's address"},
               cluster.hash, &describe_hash);
   describe_parts(scope, cluster);
+  describe_sockets(scope.rows(), cluster);
   scope.check([&cluster](const Report& report) {
     if (cluster.balance != Balance::consistent_hash && cluster.hash != HashSettings()) {
       report("hash", "it is used only with balance: consistent_hash");

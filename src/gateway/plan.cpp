@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateway/lasting_text.h"
+
 namespace finack::gateway {
 namespace {
 
@@ -14,7 +16,28 @@ std::shared_ptr<Cluster> find_cluster(const std::vector<std::shared_ptr<Cluster>
   return found == clusters.end() ? nullptr : *found;
 }
 
-Destination destination_of(const RouteSettings& route, const std::shared_ptr<Cluster>& cluster) {
+/// The waits that the route has decided, by TimerKind.
+std::uint32_t decided_by(const RouteTimeouts& route) {
+  using record::TimerKind;
+  std::uint32_t bits = 0;
+  const auto note = [&bits](TimerKind timer, const std::optional<Nanos>& value) {
+    if (value) bits |= 1U << static_cast<unsigned>(timer);
+  };
+  note(TimerKind::resolve, route.resolve);
+  note(TimerKind::connect, route.connect);
+  note(TimerKind::tls, route.tls);
+  note(TimerKind::send, route.send);
+  note(TimerKind::first_response_byte, route.first_response_byte);
+  note(TimerKind::response_idle, route.response_idle);
+  note(TimerKind::per_try, route.try_);
+  note(TimerKind::request_total, route.request_total);
+  note(TimerKind::queue, route.queue);
+  note(TimerKind::tunnel_idle, route.tunnel_idle);
+  return bits;
+}
+
+Destination destination_of(const Route& compiled, const std::shared_ptr<Cluster>& cluster) {
+  const RouteSettings& route = compiled.settings;
   const ClientTimeouts& own = cluster->settings().timeouts;
   const RouteTimeouts& by_route = route.timeouts;
   Destination to{.cluster = cluster,
@@ -25,7 +48,10 @@ Destination destination_of(const RouteSettings& route, const std::shared_ptr<Clu
                               .first_response_byte =
                                   by_route.first_response_byte.value_or(own.first_response_byte),
                               .response_idle = by_route.response_idle.value_or(own.response_idle),
-                              .tunnel_idle = by_route.tunnel_idle.value_or(own.tunnel_idle)},
+                              .tunnel_idle = by_route.tunnel_idle.value_or(own.tunnel_idle),
+                              .cluster = cluster->timeouts().cluster,
+                              .route = lasting_text(fmt::format("routes[{}].", compiled.index)),
+                              .by_route = decided_by(by_route)},
                  .retry = cluster->retry_rules(),
                  .try_budget = by_route.try_.value_or(own.try_),
                  .request_total = by_route.request_total.value_or(own.request_total),
@@ -80,7 +106,7 @@ Expected<void> Plan::connect_routes() {
             .what = fmt::format("route {}: there is no cluster {}", route.label->pattern, name),
             .side = Side::user});
       }
-      destinations_[route.index].push_back(destination_of(route.settings, cluster));
+      destinations_[route.index].push_back(destination_of(route, cluster));
     }
   }
   return {};

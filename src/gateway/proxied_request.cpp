@@ -92,7 +92,7 @@ void ProxiedRequest::ask(ServerShare& server) {
   passage_.share->hold(server);
   let_go_of_server();
   server_ = &server;
-  ++number_;
+  if (++number_ > 1) exchange_->set_other_leg({});
   try_began_ = loop_.now();
   body_sent_ = awaits_body_ = false;
   try_.begin(server.pool, {.number = number_,
@@ -112,6 +112,7 @@ void ProxiedRequest::note_connected() {
 
 void ProxiedRequest::on_try_ready() {
   note_connected();
+  exchange_->set_other_leg(try_.connection());
   const http::RequestHead& head = exchange_->request();
   body_.rewind();
   std::string_view body;
@@ -234,6 +235,7 @@ void ProxiedRequest::out_of_time() {
   ledger_.counters().timer_fired(record::TimerKind::request_total);
   record::Evidence evidence;
   evidence.setting = "timeouts.request_total";
+  evidence.setting_of = passage_.to->timeouts.owner(record::TimerKind::request_total);
   evidence.setting_value = static_cast<std::uint64_t>(passage_.to->request_total.count());
   if (try_.active()) {
     try_.cancel(Cause::timeout_request_total, evidence);
@@ -268,6 +270,7 @@ void ProxiedRequest::fail(Cause cause, Cause because, const char* resource) {
     }
     if (cause == Cause::timeout_queue) {
       evidence.setting = "timeouts.queue";
+      evidence.setting_of = passage_.to->timeouts.owner(record::TimerKind::queue);
       evidence.setting_value = static_cast<std::uint64_t>(passage_.to->queue.count());
     }
     const int status = http::status_of(because);

@@ -146,8 +146,9 @@ void ServerCheck::out_of_time() {
   parts_.health_ledger->counters().timer_fired(timer);
   record::Evidence evidence;
   evidence.setting = "health.active.timeout";
+  evidence.setting_of = cluster_->timeouts().cluster;
   evidence.setting_value = static_cast<std::uint64_t>(settings().timeout.count());
-  connection_->cancel(client::judge(timer, connection_->phase(), false).cause, evidence, {});
+  connection_->cancel(client::judge(timer, connection_->phase(), false).cause, evidence);
 }
 
 void ServerCheck::on_ended(Connection&, const record::Ending& ending) {

@@ -68,8 +68,8 @@ std::string duration_text(std::uint64_t ns) {
 
 /// Settings that are times; all others are counts or bytes.
 bool is_duration(std::string_view setting) {
-  return setting.starts_with("timeout-") || setting.starts_with("tcp-") || setting == "linger" ||
-         setting == "drain-delay";
+  return setting.starts_with("timeout") || setting.ends_with(".timeout") ||
+         setting.starts_with("tcp-") || setting == "linger" || setting == "drain-delay";
 }
 
 /// Sentences about one ending, collected in one language.
@@ -90,14 +90,15 @@ class Facts {
 
 void add_decision(Facts& facts, const Evidence& evidence) {
   if (evidence.setting != nullptr) {
+    const char* const whose = evidence.setting_of != nullptr ? evidence.setting_of : "";
     const std::string_view setting = evidence.setting;
     if (known(evidence.setting_value)) {
       const std::string value = is_duration(setting) ? duration_text(evidence.setting_value)
                                                      : fmt::format("{}", evidence.setting_value);
-      facts.add("The setting that decided: {} = {}.", "起决定作用的设置：{} = {}。", setting,
-                value);
+      facts.add("The setting that decided: {}{} = {}.", "起决定作用的设置：{}{} = {}。", whose,
+                setting, value);
     } else {
-      facts.add("The setting that decided: {}.", "起决定作用的设置：{}。", setting);
+      facts.add("The setting that decided: {}{}.", "起决定作用的设置：{}{}。", whose, setting);
     }
   }
   if (evidence.reason != nullptr) facts.add("Reason: {}.", "原因：{}。", evidence.reason);

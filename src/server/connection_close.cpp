@@ -188,6 +188,7 @@ void Connection::finalize(const record::Ending& decided, bool reset, std::size_t
   }
   if (closing_ != nullptr && closing_->discarded > 0)
     ending.evidence.received_bytes = closing_->discarded;
+  if (active_ != nullptr) record.other_leg = active_->other_leg();
   write_record(record);
   if (active_ != nullptr) std::exchange(active_, nullptr)->leave(ending, unacked);
   if (closing_ != nullptr) worker().drop(std::exchange(closing_, nullptr));

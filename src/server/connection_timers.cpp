@@ -16,7 +16,8 @@ namespace {
 constexpr Nanos kRateWindow = std::chrono::seconds(5);
 
 struct Setting {
-  const char* name;
+  const char* flag;
+  const char* key;  ///< In a file, under its listener.
   Nanos value;
 };
 
@@ -24,33 +25,33 @@ Setting setting_of(TimerKind timer, const Settings& settings) {
   const Timeouts& t = settings.timeouts;
   switch (timer) {
     case TimerKind::first_byte:
-      return {"timeout-first-byte", t.first_byte};
+      return {"timeout-first-byte", "timeouts.first_byte", t.first_byte};
     case TimerKind::head:
-      return {"timeout-head", t.head};
+      return {"timeout-head", "timeouts.head", t.head};
     case TimerKind::min_rate:
-      return {"min-rate", Nanos{0}};
+      return {"min-rate", "limits.min_rate", Nanos{0}};
     case TimerKind::body_idle:
-      return {"timeout-body-idle", t.body_idle};
+      return {"timeout-body-idle", "timeouts.body_idle", t.body_idle};
     case TimerKind::body_total:
-      return {"timeout-body-total", t.body_total};
+      return {"timeout-body-total", "timeouts.body_total", t.body_total};
     case TimerKind::handler:
-      return {"timeout-handler", t.handler};
+      return {"timeout-handler", "timeouts.handler", t.handler};
     case TimerKind::handler_stall:
-      return {"timeout-handler-stall", t.handler_stall};
+      return {"timeout-handler-stall", "timeouts.handler_stall", t.handler_stall};
     case TimerKind::response_stall:
-      return {"timeout-response-stall", t.response_stall};
+      return {"timeout-response-stall", "timeouts.response_stall", t.response_stall};
     case TimerKind::response_total:
-      return {"timeout-response-total", t.response_total};
+      return {"timeout-response-total", "timeouts.response_total", t.response_total};
     case TimerKind::flush:
-      return {"timeout-flush", t.flush};
+      return {"timeout-flush", "timeouts.flush", t.flush};
     case TimerKind::idle:
-      return {"timeout-idle", t.idle};
+      return {"timeout-idle", "timeouts.idle", t.idle};
     case TimerKind::lifetime:
-      return {"timeout-lifetime", t.lifetime};
+      return {"timeout-lifetime", "timeouts.lifetime", t.lifetime};
     case TimerKind::drain:
-      return {"timeout-drain", t.drain};
+      return {"timeout-drain", "timeouts.drain", t.drain};
     case TimerKind::linger:
-      return {"linger", t.linger};
+      return {"linger", "timeouts.linger", t.linger};
     case TimerKind::resolve:
     case TimerKind::connect:
     case TimerKind::tls:
@@ -63,7 +64,7 @@ Setting setting_of(TimerKind timer, const Settings& settings) {
     case TimerKind::tunnel_idle:
       break;  // Not an accepted connection's.
   }
-  return {"", Nanos{0}};
+  return {"", "", Nanos{0}};
 }
 
 /// Takes the wait `timer` into account, when it is on, and started.
@@ -78,7 +79,8 @@ void consider(TimerKind timer, Instant since, Nanos limit, TimerKind& best, Inst
 record::Evidence Connection::timer_evidence(TimerKind timer) const {
   const Setting setting = setting_of(timer, settings());
   record::Evidence evidence;
-  evidence.setting = setting.name;
+  evidence.setting_of = settings().path;
+  evidence.setting = settings().path == nullptr ? setting.flag : setting.key;
   evidence.setting_value = timer == TimerKind::min_rate
                                ? settings().limits.min_rate
                                : static_cast<std::uint64_t>(setting.value.count());

@@ -34,6 +34,7 @@ void Http1Exchange::begin(Connection& connection) {
   if (close_.has_evidence) close_evidence_ = {};
   close_ = {};
   sending_ = {};
+  other_leg_.sequence = 0;
   flush_ = cut_ = in_handler_ = fin_handling_ = false;
   if (late_) late_.reset();
   if (left_) left_.reset();

@@ -122,6 +122,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   Outbox& outbox() { return outbox_; }
   RequestTimes& times() { return r_.times; }
   const http::RouteLabel* route() const { return r_.route; }
+  /// The dialed connection of the last request, which is in progress or was the last one.
+  const record::ConnectionId& other_leg() const { return other_leg_; }
 
   // http::Exchange.
   const http::RequestHead& request() const override { return head_; }
@@ -156,6 +158,7 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   void set_route(const http::RouteLabel& route) override;
   void set_request_id(std::string_view id) override { request_id_ = id; }
   void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_other_leg(const record::ConnectionId& dialed) override { other_leg_ = dialed; }
   void set_queued(bool queued) override;
   void set_runs_on() override { r_.runs_on = true; }
 
@@ -290,7 +293,8 @@ class Http1Exchange final : public http::Exchange, public net::Deferred {
   record::Evidence close_evidence_;
   std::optional<Verdict> late_;  ///< What ended the wait for the last acknowledgement.
   record::Evidence late_evidence_;
-  std::optional<record::Ending> left_;          ///< The request's ending, for an orphan.
+  std::optional<record::Ending> left_;  ///< The request's ending, for an orphan.
+  record::ConnectionId other_leg_;
   mutable record::ConnectionId connection_id_;  ///< For an orphan.
   mutable Address peer_;                        ///< For an orphan.
   mutable Address local_;                       ///< Asked for rarely, found once.

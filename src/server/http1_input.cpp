@@ -86,6 +86,7 @@ void Http1Exchange::open_entry() {
   if (entry_) return;
   entry_ = worker_.ledger().open_request();
   number_ = connection_->next_request();
+  other_leg_.sequence = 0;
   r_.response_begin = outbox_.queued();  // what is before belongs to earlier requests
 }
 

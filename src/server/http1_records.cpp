@@ -60,6 +60,7 @@ inline void Http1Exchange::add_rare(AnsweredRequest& request) {
 }
 
 void Http1Exchange::set_upstream(std::span<const record::UpstreamTry> tries) {
+  if (!tries.empty()) other_leg_ = tries.back().connection;
   tries = tries.last(std::min(tries.size(), kTriesKept));
   if (r_.stage == Stage::detached) {  // its record may be waiting for the kernel already
     if (answered_.empty() || answered_.back().number != number_) return;

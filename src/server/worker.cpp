@@ -17,6 +17,16 @@ constexpr std::size_t kSpareExchanges = 1024;
 constexpr std::size_t kWarmExchanges = 64;    ///< Spare ones that keep their buffer.
 constexpr std::size_t kEvictionLooks = 1024;  ///< Connections looked at for an idle one.
 
+/// Names a limit that turned a client away, as the settings' source calls it.
+record::Evidence limit_evidence(const Settings& settings, const char* flag, const char* key,
+                                std::uint64_t value) {
+  record::Evidence evidence;
+  evidence.setting_of = settings.path;
+  evidence.setting = settings.path == nullptr ? flag : key;
+  evidence.setting_value = value;
+  return evidence;
+}
+
 }  // namespace
 
 Expected<std::unique_ptr<Worker>> Worker::create(const Options& options) {
@@ -93,16 +103,18 @@ void Worker::accepted(std::uint16_t index, Fd fd, const Address& peer) {
     case Admission::Answer::admitted:
       break;
     case Admission::Answer::address_full:
-      return turn_away(Cause::policy_connection_limited,
-                       {.setting = "max-connections-per-address",
-                        .setting_value = limits.connections_per_address});
+      return turn_away(
+          Cause::policy_connection_limited,
+          limit_evidence(sites_[listener]->settings(), "max-connections-per-address",
+                         "limits.connections_per_address", limits.connections_per_address));
     case Admission::Answer::no_descriptor:
       // Room for the next one, unless some is on its way: a flood evicts no more than it can use.
       if (!admission.evicted_closing()) evict_one(nullptr);
       return turn_away(Cause::resource_descriptors, {});
     case Admission::Answer::full:
       return turn_away(Cause::policy_connection_limited,
-                       {.setting = "max-connections", .setting_value = limits.connections});
+                       limit_evidence(sites_[listener]->settings(), "max-connections",
+                                      "limits.connections", limits.connections));
   }
   ledger_.counters().accepts.accepted.add();
   site.join();

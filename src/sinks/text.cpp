@@ -212,11 +212,12 @@ void append_duration(std::string& out, Nanos duration) {
 bool is_timer(const record::Evidence& evidence) {
   if (evidence.setting == nullptr) return false;
   const std::string_view name = evidence.setting;
-  return name.starts_with("timeout") || name == "linger" || name == "tcp-user-timeout" ||
-         name == "tcp-keepalive" || name == "drain-delay";
+  return name.starts_with("timeout") || name.ends_with(".timeout") || name == "linger" ||
+         name == "tcp-user-timeout" || name == "tcp-keepalive" || name == "drain-delay";
 }
 
 void append_setting(std::string& out, const record::Evidence& evidence) {
+  if (evidence.setting_of != nullptr) out += evidence.setting_of;
   out += evidence.setting;
   if (evidence.setting_value == record::kUnknownCount) return;
   out += " = ";

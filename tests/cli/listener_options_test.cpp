@@ -28,7 +28,7 @@ TEST(ListenerOptions, CarriesEveryWait) {
   gateway::ListenerSettings from;
   const auto fields = all(from.timeouts);
   for (std::size_t i = 0; i < fields.size(); ++i) *fields[i] = Nanos(1000 + i);
-  const auto carried = all(listener_options(from).settings.timeouts);
+  const auto carried = all(listener_options(from, 2).settings.timeouts);
   for (std::size_t i = 0; i < fields.size(); ++i) EXPECT_EQ(carried[i], Nanos(1000 + i)) << i;
 }
 
@@ -36,7 +36,7 @@ TEST(ListenerOptions, CarriesEveryLimit) {
   gateway::ListenerSettings from;
   auto& [a, b, c, d, e, f, g, h, i, j, k] = from.limits;
   a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8, i = 9, j = 10, k = 11;
-  const auto carried = all(listener_options(from).settings.limits);
+  const auto carried = all(listener_options(from, 2).settings.limits);
   for (std::uint64_t n = 0; n < carried.size(); ++n) EXPECT_EQ(carried[n], n + 1);
 }
 
@@ -52,11 +52,11 @@ TEST(ListenerOptions, CarriesTheRest) {
   backlog = 3;
   header = false;
   server_header = "us";
-  const server::ListenerOptions to = listener_options(from);
+  const server::ListenerOptions to = listener_options(from, 2);
   EXPECT_EQ(to.spec, "127.0.0.1:1");
   EXPECT_EQ(to.name, "front");
   const auto& [t, l, to_half_close, to_keepalive, to_user_timeout, loop_blocked, to_backlog,
-               to_header, to_server_header] = to.settings;
+               to_header, to_server_header, to_path] = to.settings;
   EXPECT_EQ(to_half_close, server::HalfClose::tolerate);
   EXPECT_EQ(to_keepalive, Nanos(1));
   EXPECT_EQ(to_user_timeout, Nanos(2));
@@ -64,14 +64,15 @@ TEST(ListenerOptions, CarriesTheRest) {
   EXPECT_EQ(to_backlog, 3);
   EXPECT_FALSE(to_header);
   EXPECT_EQ(to_server_header, "us");
+  EXPECT_STREQ(to_path, "listeners[2].");
   half_close = gateway::ClientHalfClose::cancel;
-  EXPECT_EQ(listener_options(from).settings.client_half_close, server::HalfClose::cancel);
+  EXPECT_EQ(listener_options(from, 2).settings.client_half_close, server::HalfClose::cancel);
   half_close = gateway::ClientHalfClose::probe;
-  EXPECT_EQ(listener_options(from).settings.client_half_close, server::HalfClose::probe);
+  EXPECT_EQ(listener_options(from, 2).settings.client_half_close, server::HalfClose::probe);
 }
 
 TEST(ListenerOptions, HasTheServersDefaults) {
-  const server::ListenerOptions to = listener_options(gateway::ListenerSettings());
+  const server::ListenerOptions to = listener_options(gateway::ListenerSettings(), 0);
   EXPECT_EQ(all(to.settings.timeouts), all(server::Timeouts()));
   EXPECT_EQ(all(to.settings.limits), all(server::Limits()));
   const server::Settings defaults;

@@ -97,6 +97,7 @@ TEST_P(ProxyQueueTest, the_wait_for_a_place_that_another_worker_holds_ends_in_ti
   told(exchange, 503, Cause::timeout_queue);
   EXPECT_EQ(causes(exchange), "timeout.queue");
   EXPECT_STREQ(exchange.evidence.setting, "timeouts.queue");
+  EXPECT_STREQ(exchange.evidence.setting_of, "routes[0].") << "the route decided";
   EXPECT_EQ(Nanos(exchange.evidence.setting_value), Nanos(1s));
   rig().server().give_connection();
 }

@@ -140,6 +140,8 @@ TEST(GatewaySettings, EverythingCanBeSet) {
   ASSERT_TRUE(api.tls);
   EXPECT_TRUE(api.tls->verify);
   EXPECT_EQ(api.resolve.family, AddressFamily::v4);
+  EXPECT_EQ(api.tcp_keepalive, seconds(15));
+  EXPECT_EQ(api.tcp_user_timeout, seconds(20));
   EXPECT_EQ(s.clusters[1].health.active->kind, CheckKind::tcp);
 }
 

@@ -105,7 +105,21 @@ TEST_P(ConnectionTimersTest, first_byte) {
   EXPECT_EQ(end.how, How::timeout);
   EXPECT_EQ(end.phase, Phase::fresh);
   EXPECT_STREQ(end.evidence.setting, "timeout-first-byte");
+  EXPECT_EQ(end.evidence.setting_of, nullptr);
   EXPECT_TRUE(rig().requests.empty());
+}
+
+TEST_P(ConnectionTimersTest, a_file_s_setting_is_named_with_its_place) {
+  server::Settings settings;
+  settings.path = "listeners[3].";
+  SERVE(answer_x, settings);
+  Client& client = rig().connect();
+  rig().settle(5);
+  rig().advance(11s);
+  const record::Ending end = ending_on_close(client);
+  EXPECT_EQ(end.cause, Cause::timeout_first_byte);
+  EXPECT_STREQ(end.evidence.setting, "timeouts.first_byte");
+  EXPECT_STREQ(end.evidence.setting_of, "listeners[3].");
 }
 
 TEST_P(ConnectionTimersTest, a_head_that_trickles_does_not_restart_its_timer) {

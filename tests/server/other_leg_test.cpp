@@ -157,6 +157,7 @@ TEST_P(OtherLegTest, under_a_response_the_client_sees_it_cut) {
     ASSERT_TRUE(rig().until([&] { return client.received.find("some") != std::string::npos; }));
     record::UpstreamTry attempt;
     attempt.cause = row.cause;
+    attempt.connection = {1, 0, 40 + n};
     exchange->set_upstream({&attempt, 1});
     exchange->abort(row.cause);
     ASSERT_TRUE(rig().until([&] { return client.gone(); }));
@@ -182,6 +183,7 @@ TEST_P(OtherLegTest, under_a_response_the_client_sees_it_cut) {
         unproved ? record::Severity::fault : record::info(row.cause).severity;
     EXPECT_EQ(ending.severity, severity) << "as the other leg";
     EXPECT_EQ(request.ending.severity, severity);
+    EXPECT_EQ(rig().connections.back().other_leg, 39 + n);
   }
 }
 
@@ -279,6 +281,60 @@ TEST_P(OtherLegTest, a_detached_request_s_tries_are_recorded) {
     ASSERT_EQ(rig().requests.size(), n);
     EXPECT_EQ(rig().requests.back().status, status);
     EXPECT_EQ(rig().requests.back().upstream.size(), 2U) << status;
+  }
+}
+
+// ---- Whom the client's connection names ---------------------------------------------------------
+
+/// Its dialed connection is known before the gateway has told of any try.
+TEST_P(OtherLegTest, a_client_that_leaves_names_the_dialed_connection) {
+  http::Exchange* exchange = nullptr;
+  SERVE([&](http::Exchange& x) {
+    x.set_other_leg({1, 0, 5});
+    exchange = &x;
+  });
+  Client& client = rig().connect();
+  client.send(kGet);
+  ASSERT_TRUE(rig().until([&] { return exchange != nullptr; }));
+  client.reset();
+  ASSERT_TRUE(rig().ended());
+  EXPECT_EQ(rig().connections[0].ending.cause, Cause::client_left_waiting);
+  EXPECT_EQ(rig().connections[0].other_leg, 5U);
+  exchange->abort(Cause::client_left_waiting);
+}
+
+TEST_P(OtherLegTest, only_the_last_request_s_dialed_connection_is_named) {
+  SERVE([&](http::Exchange& x) {
+    if (x.request().target == "/proxied") x.set_other_leg({1, 0, 5});
+    if (x.request().target == "/tried") x.set_upstream(tries(2));
+    answer(x, "x");
+  });
+  struct Row {
+    const char* what;
+    std::string_view sent;
+    std::uint64_t named;
+  };
+  constexpr Row kRows[] = {
+      {"closed behind it", "GET /proxied HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 5},
+      {"its last try's", "GET /tried HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 101},
+      {"idle since", "GET /proxied HTTP/1.1\r\nHost: h\r\n\r\n", 0},
+      {"another behind it",
+       "GET /proxied HTTP/1.1\r\nHost: h\r\n\r\n"
+       "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+       0},
+      {"half a head behind it", "GET /proxied HTTP/1.1\r\nHost: h\r\n\r\nGET / HT", 0},
+      {"nothing proxied", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", 0},
+  };
+  std::size_t n = 0;
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.what);
+    Client& client = rig().connect();
+    client.send(row.sent);
+    EXPECT_EQ(rig().response(client).status, 200);
+    rig().settle(3);
+    client.finish();
+    ASSERT_TRUE(rig().ended(++n));
+    EXPECT_EQ(rig().connections.back().other_leg, row.named);
   }
 }
 

@@ -34,6 +34,20 @@ FINACK_SERVER_SUITE(WorkerTest);
 
 void answer_x(http::Exchange& x) { answer(x, "x"); }
 
+TEST_P(WorkerTest, a_limit_of_a_file_is_named_with_its_place) {
+  server::Settings settings;
+  settings.limits.connections_per_address = 1;
+  settings.path = "listeners[3].";
+  SERVE(answer_x, settings);
+  EXPECT_EQ(rig().ask(rig().connect(), kGet).status, 200);
+  Client& second = rig().connect();
+  EXPECT_TRUE(rig().until([&] { return second.gone(); }));
+  ASSERT_TRUE(rig().ended());
+  const record::Evidence& evidence = rig().connections[0].ending.evidence;
+  EXPECT_STREQ(evidence.setting, "limits.connections_per_address");
+  EXPECT_STREQ(evidence.setting_of, "listeners[3].");
+}
+
 TEST_P(WorkerTest, a_client_address_over_its_limit_is_refused) {
   server::Settings settings;
   settings.limits.connections_per_address = 2;

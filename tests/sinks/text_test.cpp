@@ -87,6 +87,13 @@ TEST(Text, SettingsPrintAsTheyAreConfigured) {
   e.setting = "timeout-head";
   e.setting_value = 10'000'000'000;
   EXPECT_EQ(appended(append_setting, e), "timeout-head = 10s");
+  e.setting = "timeouts.head";
+  e.setting_of = "listeners[0].";
+  EXPECT_EQ(appended(append_setting, e), "listeners[0].timeouts.head = 10s");
+  e.setting = "health.active.timeout";
+  e.setting_of = "clusters.api.";
+  EXPECT_EQ(appended(append_setting, e), "clusters.api.health.active.timeout = 10s");
+  e.setting_of = nullptr;
   e.setting = "max-body-bytes";
   e.setting_value = 1024;
   EXPECT_EQ(appended(append_setting, e), "max-body-bytes = 1024");

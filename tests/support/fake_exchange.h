@@ -76,6 +76,7 @@ class FakeExchange final : public http::Exchange {
   std::string route;
   std::string request_id;
   std::vector<record::UpstreamTry> upstream;
+  record::ConnectionId other_leg;
   bool runs_on = false;      ///< set_runs_on() was called.
   std::vector<bool> queued;  ///< Each change of set_queued().
   std::vector<int> informed;
@@ -125,6 +126,7 @@ class FakeExchange final : public http::Exchange {
   void set_route(const http::RouteLabel& label) override;
   void set_request_id(std::string_view id) override;
   void set_upstream(std::span<const record::UpstreamTry> tries) override;
+  void set_other_leg(const record::ConnectionId& dialed) override { other_leg = dialed; }
   void set_queued(bool now_queued) override;
   void set_runs_on() override { runs_on = true; }
 

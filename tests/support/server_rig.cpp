@@ -259,7 +259,8 @@ bool ServerRig::ended(std::size_t n) {
 
 void ServerRig::on_connection(const record::ConnectionRecord& record) {
   connections.push_back({record.ending, std::string(record.protocol), record.requests,
-                         record.bytes_in, record.bytes_out, std::string(record.listener)});
+                         record.bytes_in, record.bytes_out, std::string(record.listener),
+                         record.other_leg.sequence});
 }
 
 void ServerRig::on_request(const record::RequestRecord& record) {

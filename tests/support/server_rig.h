@@ -78,6 +78,7 @@ struct SeenConnection {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::string listener;
+  std::uint64_t other_leg = 0;  ///< Its sequence.
 };
 struct SeenRequest {
   record::Ending ending;

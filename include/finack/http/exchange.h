@@ -169,6 +169,9 @@ class Exchange {
   /// The tries at upstreams so far, oldest first, for the request's record; copied. Each call
   /// replaces what the one before said; before the last call to the exchange.
   virtual void set_upstream(std::span<const record::UpstreamTry> tries) = 0;
+  /// The dialed connection that works for the request from now on, for the record of the client's
+  /// own, which may end at any time; sequence 0: none. The last of set_upstream replaces it.
+  virtual void set_other_leg(const record::ConnectionId& dialed) = 0;
   /// The request waits, or does not wait any more, for a slot at an upstream (phase `queue`).
   virtual void set_queued(bool queued) = 0;
   /// The handler runs on though its client left, because its settings say so: that is no finding.

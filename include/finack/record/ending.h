@@ -52,8 +52,9 @@ std::string_view name(FoundBy);
 
 inline constexpr std::uint64_t kUnknownCount = ~std::uint64_t{0};
 
-/// What proves an ending. Fixed size, no ownership: `reason`, `setting` and `resource` point to
-/// strings that live as long as the process. Fields at their default are left out of the JSON.
+/// What proves an ending. Fixed size, no ownership: `reason`, `setting`, `setting_of` and
+/// `resource` point to strings that live as long as the process. Fields at their default are left
+/// out of the JSON.
 struct Evidence {
   Certainty certainty = Certainty::proved;
   Linger linger = Linger::none;
@@ -62,6 +63,8 @@ struct Evidence {
   std::int32_t error = 0;         ///< errno.
   const char* reason = nullptr;   ///< Parser's or encoder's reason, e.g. "content_length_repeated".
   const char* setting = nullptr;  ///< The timer or limit that decided, e.g. "timeout-head".
+  /// Put before `setting` where that is one of a file: "listeners[0].", "clusters.api.".
+  const char* setting_of = nullptr;
   const char* resource = nullptr;                ///< What ran out: "descriptors", "slots", …
   std::uint64_t setting_value = kUnknownCount;   ///< Its value: nanoseconds, or a count, or bytes.
   std::uint64_t expected_bytes = kUnknownCount;  ///< Framed length.

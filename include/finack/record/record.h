@@ -50,7 +50,9 @@ struct ConnectionRecord {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   Ending ending;
-  ConnectionId other_leg;  ///< Whose end ended this one (policy.other_leg); sequence 0: none.
+  /// The other side's, where this one ended in a proxied request or right behind its answer;
+  /// sequence 0: none. Of an accepted one: of the request's last try.
+  ConnectionId other_leg;
   TcpFacts tcp;
   KeepAliveLimits keep_alive;
   std::span<const FlightEvent> events;  ///< Oldest first; empty on normal endings.

@@ -69,6 +69,9 @@ struct Settings {
   int backlog = 4096;             ///< Connections that may wait to be accepted, per socket.
   bool keep_alive_header = true;  ///< Send `Keep-Alive: timeout=…, max=…`.
   std::string server_header;      ///< `Server:` value; empty: none.
+  /// Where a file has these settings, for evidence: "listeners[0]."; nullptr: they are flags. Lives
+  /// as long as the process.
+  const char* path = nullptr;
 
   friend bool operator==(const Settings&, const Settings&) = default;
 };

@@ -72,6 +72,15 @@ class Comparison {
     return text_of(records_.dialed[dialed - 1], "id");
   }
 
+  /// Whom a client's connection names: the last dialed one of the request in which it ended, or
+  /// behind whose answer it closed.
+  std::string other_leg_of(const Front& front) const {
+    const std::string& phase = front.connection.phase;
+    if (front.requests.empty() || phase == "idle" || phase == "fresh" || phase == "head") return "";
+    const std::vector<Try>& tries = front.requests.back().tries;
+    return tries.empty() ? "" : id_of(tries.back().dialed);
+  }
+
   void front(std::size_t index) {
     const Front& expected = what_.fronts[index];
     const std::string name = what_.fronts.size() == 1 ? "" : fmt::format("client {} ", index + 1);
@@ -86,6 +95,7 @@ class Comparison {
     differences.ending(expected.connection);
     differences.kernel_view(expected.connection);
     differences.range("requests", expected.requests.size(), expected.requests.size());
+    differences.word("other_leg", other_leg_of(expected));
     append(out_, differences.take());
     std::size_t next = 0;
     for (const json::object& request : records_.requests) {
@@ -119,7 +129,7 @@ class Comparison {
       const std::string number = fmt::format("{} try {}", name, i + 1);
       if (tries != nullptr && (*tries)[i].is_object())
         listed(expected.tries[i], (*tries)[i].as_object(), i + 1, number);
-      tried(expected.tries[i], number);
+      tried(expected.tries[i], number, text_of(record, "id"));
     }
   }
 
@@ -144,7 +154,7 @@ class Comparison {
   }
 
   /// A try that was sent is the next request of its connection; any other has number 0.
-  void tried(const Try& expected, const std::string& name) {
+  void tried(const Try& expected, const std::string& name, const std::string& request) {
     const std::uint64_t sequence =
         expected.dialed == 0 ? 0 : sequence_of(*dialed_or_empty(expected.dialed), "id");
     const auto at = std::ranges::find_if(left_, [&](const json::object* one) {
@@ -158,9 +168,11 @@ class Comparison {
     left_.erase(at);
     Differences differences(name, record);
     differences.ending(expected.record);
+    differences.word("other_leg", request);
     const std::string number = text_of(record, "id").substr(text_of(record, "id").find('.') + 1);
     const bool sent = number != "0";
     if (sent) ++sent_[expected.dialed];
+    if (sent) client_[expected.dialed] = request.substr(0, request.find('.'));
     if (sent && number != std::to_string(sent_[expected.dialed]))
       differences.add("id", fmt::format("number {}", sent_[expected.dialed]), number);
     append(out_, differences.take());
@@ -179,6 +191,9 @@ class Comparison {
     differences.kernel_view(what_.dialed[index]);
     const std::uint64_t sent = sent_[index + 1];
     differences.range("requests", sent, sent);
+    // One that ended in a request, or behind its answer, names the connection that it was for.
+    const bool busy = sent > 0 && what_.dialed[index].phase != "pool";
+    differences.word("other_leg", busy ? client_[index + 1] : "");
     append(out_, differences.take());
   }
 
@@ -206,6 +221,7 @@ class Comparison {
   std::vector<std::string> out_;
   std::vector<const json::object*> left_;      ///< Tries that nobody claimed yet.
   std::map<std::size_t, std::uint64_t> sent_;  ///< By dialed connection.
+  std::map<std::size_t, std::string> client_;  ///< Of its last request, by dialed connection.
 };
 
 }  // namespace

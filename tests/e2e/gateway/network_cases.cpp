@@ -25,6 +25,19 @@ void vanish_before_request(Stage& stage) {
   stage.part(client);
 }
 
+/// It is gone while the connection waits for its next request: the kernel's probes find it.
+void vanish_in_pool(Stage& stage) {
+  Peer& client = stage.connect();
+  client.send(get());
+  Peer& upstream = stage.take_request();
+  upstream.send(kOk);
+  stage.see(client, 200);
+  stage.wait_dialed("pool");
+  upstream.vanish();
+  stage.wait_dialed_ended(1);
+  stage.part(client);
+}
+
 /// The same in the middle of an upload.
 void vanish_in_upload(Stage& stage) {
   Peer& client = stage.connect();
@@ -168,7 +181,15 @@ std::vector<Case> network_cases() {
         {{row("local", "reply", "handling", "network.vanished", "fault", "all").answered(504),
           {{Row(uploading).answered(0)}}}}}},
       {uploading}};
-  return joined({std::move(gone), std::move(lost), std::move(upload)}, resource_cases());
+  Case pooled{"vanished_in_pool",
+              {.cluster = "tcp_keepalive: 1s"},
+              vanish_in_pool,
+              {{e2e::closed_idle(), {{e2e::served(), {{tried()}}}}}},
+              {row("network", "timeout", "pool", "network.vanished", "fault", "all")
+                   .with("found_by", "keep_alive")
+                   .with("error", "ETIMEDOUT")}};
+  return joined({std::move(gone), std::move(pooled), std::move(lost), std::move(upload)},
+                resource_cases());
 }
 
 }  // namespace finack::gateway_matrix

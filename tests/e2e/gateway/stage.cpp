@@ -63,6 +63,14 @@ void Stage::wait_dialed(std::string_view phase, int count) {
         fmt::format("the gateway never counted {} dialed connection(s) in {}", count, phase));
 }
 
+void Stage::wait_dialed_ended(int count) {
+  const bool reached = e2e::eventually(deadline().within(Millis(10'000)), [&] {
+    const e2e::MetricsPage page(e2e::fetch_metrics(server().admin_port(), deadline()));
+    return page.sum("finack_connections_ended_total", "role=\"client\"") >= count;
+  });
+  check(reached, fmt::format("{} dialed connection(s) never ended", count));
+}
+
 void Stage::reload(std::string_view from, std::string_view to) {
   std::string text = e2e::read_text_file(file_);
   const std::size_t place = text.find(from);

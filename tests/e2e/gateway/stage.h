@@ -43,6 +43,8 @@ class Stage : public e2e::Scene {
   void see_cut(Peer& client, int status);
   /// Waits until the gateway counts `count` dialed connections in `phase`.
   void wait_dialed(std::string_view phase, int count = 1);
+  /// Waits until the gateway has recorded the ends of `count` dialed connections.
+  void wait_dialed_ended(int count);
   /// Writes `to` for `from` in the gateway's file, and has it read again.
   void reload(std::string_view from, std::string_view to);
   /// The client goes when the gateway has settled everything.

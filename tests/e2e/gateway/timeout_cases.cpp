@@ -30,6 +30,14 @@ void stall_in_body(Stage& stage) {
   client.close();
 }
 
+/// The client begins a head and says no more.
+void stall_in_request_head(Stage& stage) {
+  Peer& client = stage.connect();
+  client.send("GET / HTTP/1.1\r\nHo");
+  stage.see(client, 408);
+  client.close();
+}
+
 /// Longer in all than the timer, but never between two signs of life.
 void be_slow_but_alive(Stage& stage) {
   Peer& client = stage.connect();
@@ -55,16 +63,30 @@ std::vector<Case> timeout_cases() {
   const std::string idle = "timeouts: { response_idle: 500ms }";
   const std::string first = "timeouts: { first_response_byte: 500ms }";
   const Row stalled =
-      timed_out("body", "timeout.response_idle", "timeouts.response_idle = 500ms").answered(200);
+      timed_out("body", "timeout.response_idle", "clusters.api.timeouts.response_idle = 500ms")
+          .answered(200);
+  const Row late_head = row("local", "timeout", "head", "timeout.head", "notice", "all")
+                            .with("timer", "listeners[0].timeouts.head = 400ms");
   return {
+      failing("never_answers", {.cluster = first}, stall("", "timeout.first_response_byte"),
+              timed_out("wait", "timeout.first_response_byte",
+                        "clusters.api.timeouts.first_response_byte = 500ms"),
+              answered("timeout.first_response_byte", 504)),
       failing(
-          "never_answers", {.cluster = first}, stall("", "timeout.first_response_byte"),
-          timed_out("wait", "timeout.first_response_byte", "timeouts.first_response_byte = 500ms"),
-          answered("timeout.first_response_byte", 504)),
-      failing("stalls_in_head", {.cluster = idle},
-              stall("HTTP/1.1 200 OK\r\nCont", "timeout.response_idle"),
-              timed_out("head", "timeout.response_idle", "timeouts.response_idle = 500ms"),
-              answered("timeout.response_idle", 504)),
+          "stalls_in_head", {.cluster = idle},
+          stall("HTTP/1.1 200 OK\r\nCont", "timeout.response_idle"),
+          timed_out("head", "timeout.response_idle", "clusters.api.timeouts.response_idle = 500ms"),
+          answered("timeout.response_idle", 504)),
+      failing("never_answers_a_route",
+              {.cluster = "timeouts: { first_response_byte: 20s }", .route = first},
+              stall("", "timeout.first_response_byte"),
+              timed_out("wait", "timeout.first_response_byte",
+                        "routes[0].timeouts.first_response_byte = 500ms"),
+              answered("timeout.first_response_byte", 504)),
+      {"client_stalls_in_head",
+       {.listener = "timeouts: { head: 400ms }"},
+       stall_in_request_head,
+       {{late_head, {{Row(late_head).answered(408), {}}}}}},
       {"stalls_in_body",
        {.cluster = idle},
        stall_in_body,

@@ -51,8 +51,9 @@ std::vector<Case> broken_handshakes() {
   };
   Row late = in_handshake("local", "timeout", "timeout.tls");
   late.severity = "notice";
-  Case timeout = handshake_case("tls_timeout", Row(late).with("timer", "timeouts.tls = 400ms"), 504,
-                                {.cluster = "timeouts: { tls: 400ms }"}, [](Stage&, Peer&) {});
+  Case timeout =
+      handshake_case("tls_timeout", Row(late).with("timer", "clusters.api.timeouts.tls = 400ms"),
+                     504, {.cluster = "timeouts: { tls: 400ms }"}, [](Stage&, Peer&) {});
   return {
       handshake_case("tls_closed_fin", in_handshake("peer", "fin", closed), 502, {},
                      [](Stage& stage, Peer& upstream) {

@@ -99,8 +99,9 @@ void check_ends(Stage& stage, const Ends& ends) {
 Case silent_case() {
   const Row idle = in_tunnel("local", "timeout", "timeout.tunnel_idle", "notice");
   Row dialed = idle;
-  Case out = tunnel_case("is_silent", check_ends, idle, idle, idle,
-                         std::move(dialed).with("timer", "timeouts.tunnel_idle = 700ms"));
+  Case out =
+      tunnel_case("is_silent", check_ends, idle, idle, idle,
+                  std::move(dialed).with("timer", "clusters.api.timeouts.tunnel_idle = 700ms"));
   out.file.cluster = "timeouts: { tunnel_idle: 700ms }";
   return out;
 }
@@ -172,6 +173,41 @@ Case vanished_case() {
       tunnel_case("upstream_vanishes", act, other_leg("rst", "tunnel", "fault", "all"),
                   in_tunnel("local", "rst", "network.vanished", "fault"), vanished, vanished);
   out.file.cluster = "timeouts: { tunnel_idle: 1s }";
+  return out;
+}
+
+/// The same while nobody says anything: the kernel's probes find it.
+Case vanished_silent_case() {
+  const auto act = [](Stage& stage, const Ends& ends) {
+    ends.upstream.vanish();
+    stage.check(ends.client.read_to_end() == StreamSight::reset, "the client was to be reset");
+  };
+  const Row vanished = row("network", "timeout", "tunnel", "network.vanished", "fault", "all")
+                           .answered(101)
+                           .with("found_by", "keep_alive")
+                           .with("error", "ETIMEDOUT");
+  Case out =
+      tunnel_case("upstream_vanishes_silently", act, other_leg("rst", "tunnel", "fault", "all"),
+                  in_tunnel("local", "rst", "network.vanished", "fault"), vanished, vanished);
+  out.file.cluster = "tcp_keepalive: 1s";
+  return out;
+}
+
+/// What is sent stays unacknowledged for longer than the cluster allows.
+Case vanished_user_timeout_case() {
+  const auto act = [](Stage& stage, const Ends& ends) {
+    ends.upstream.vanish();
+    ends.client.send("anybody there?");
+    stage.check(ends.client.read_to_end() == StreamSight::reset, "the client was to be reset");
+  };
+  const Row vanished = row("network", "timeout", "tunnel", "network.vanished", "fault", "partial")
+                           .answered(101)
+                           .undelivered(1, kKiB)
+                           .with("found_by", "user_timeout");
+  Case out = tunnel_case(
+      "upstream_vanishes_for_the_user_timeout", act, other_leg("rst", "tunnel", "fault", "all"),
+      in_tunnel("local", "rst", "network.vanished", "fault"), vanished, vanished);
+  out.file.cluster = "tcp_user_timeout: 1s";
   return out;
 }
 
@@ -358,6 +394,8 @@ std::vector<Case> tunnel_cases() {
           killed_case(),
           killed_front_case(),
           vanished_case(),
+          vanished_silent_case(),
+          vanished_user_timeout_case(),
           vanished_client_case(),
           lost_client_case(),
           forced_case(),
