@@ -105,7 +105,7 @@ void Worker::accepted(std::uint16_t index, Fd fd, const Address& peer) {
     case Admission::Answer::address_full:
       return turn_away(
           Cause::policy_connection_limited,
-          limit_evidence(sites_[listener]->settings(), "max-connections-per-address",
+          limit_evidence(site.settings(), "max-connections-per-address",
                          "limits.connections_per_address", limits.connections_per_address));
     case Admission::Answer::no_descriptor:
       // Room for the next one, unless some is on its way: a flood evicts no more than it can use.
@@ -113,8 +113,8 @@ void Worker::accepted(std::uint16_t index, Fd fd, const Address& peer) {
       return turn_away(Cause::resource_descriptors, {});
     case Admission::Answer::full:
       return turn_away(Cause::policy_connection_limited,
-                       limit_evidence(sites_[listener]->settings(), "max-connections",
-                                      "limits.connections", limits.connections));
+                       limit_evidence(site.settings(), "max-connections", "limits.connections",
+                                      limits.connections));
   }
   ledger_.counters().accepts.accepted.add();
   site.join();

@@ -129,7 +129,7 @@ class TimedServer {
   Fd listener_;
   std::vector<Peer> peers_;
   record::ConnectionIds ids_{.boot = 2, .worker = 0};
-  EjectionQuota quota_{1, 50};
+  std::shared_ptr<EjectionQuota> quota_ = std::make_shared<EjectionQuota>(1, 50);
   std::shared_ptr<UpstreamServer> server_;
   std::optional<Pool> pool_;
   Instant next_ask_;
