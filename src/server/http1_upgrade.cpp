@@ -66,7 +66,7 @@ void Http1Exchange::abort_tunnel(Cause cause) {
   }
   record::Evidence evidence;
   if (vanished) {
-    close = judge(record::TimerKind::tunnel_idle, Phase::tunnel, true);
+    close = judge(record::TimerKind::tunnel_idle, Phase::tunnel, kGone);
     r_.verdict = close;
     evidence.found_by = record::FoundBy::retransmit;
     evidence_ = evidence;

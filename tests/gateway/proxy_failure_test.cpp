@@ -516,7 +516,7 @@ TEST_P(ProxyFailureTest, a_response_that_arrives_whole_ends_a_run_of_failures) {
   const std::size_t home = rig().upstreams[0]->peers.empty() ? 1 : 0;
   rig().upstreams[home]->peer().reset();
   ASSERT_TRUE(rig().ended(first));
-  rig().clock().advance(10s);  // the doubt is over
+  rig().advance(10s, 1s);  // the doubt is over
   FakeExchange& whole = ask();
   rig().serve("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", home);
   ASSERT_TRUE(rig().until([&] { return whole.body == "abc"; }));
