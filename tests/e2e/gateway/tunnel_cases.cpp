@@ -243,7 +243,7 @@ Case lost_client_case() {
                            .with("found_by", "retransmit");
   const Row idle = in_tunnel("local", "timeout", "timeout.tunnel_idle", "notice");
   Case out = tunnel_case("client_vanishes_in_silence", act, vanished, vanished, idle,
-                         Row(idle).with("timer", "timeouts.tunnel_idle = 1s"));
+                         Row(idle).with("timer", "clusters.api.timeouts.tunnel_idle = 1s"));
   out.file.cluster = "timeouts: { tunnel_idle: 1s }";
   return out;
 }
