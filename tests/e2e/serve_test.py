@@ -300,7 +300,9 @@ class HealthChecks(unittest.TestCase):
         one = Upstream(self, "one")
         with socket.create_server(("127.0.0.1", 0)) as taken:
             gone = taken.getsockname()[1]
-        checks = ("    health: { active: { path: /healthz, interval: 20ms, fall: 2, rise: 2 } }\n"
+        # By turns, not by latency: a slow answer would leave its server out for a while.
+        checks = ("    balance: round_robin\n"
+                  "    health: { active: { path: /healthz, interval: 20ms, fall: 2, rise: 2 } }\n"
                   "routes:")
         config = file_for(one).replace(one.address, f"{one.address}, 127.0.0.1:{gone}")
         serve = Serve(self, config=config.replace("routes:", checks))
