@@ -18,7 +18,9 @@ char bad_byte(std::string_view with) {
   bool query = false;
   for (std::size_t i = 0; i < with.size(); ++i) {
     if (with[i] == '\\') {
-      if (i + 1 == with.size() || !http::scan::is_digit(with[i + 1])) return with[i];
+      const bool group =
+          i + 1 < with.size() && http::scan::is_digit(static_cast<unsigned char>(with[i + 1]));
+      if (!group) return with[i];
       ++i;
       continue;
     }
