@@ -644,6 +644,9 @@ class ReloadOfListeners(unittest.TestCase):
         asks.socket.close()
         self.assertIn("Keep-Alive: timeout=1\r\n", rests.ask() + "\r\n")
         rests.socket.close()
+        # Its FIN and SIGTERM would race.
+        eventually(lambda: "ok.peer_closed_idle" in
+                   [r.get("cause") for r in serve.all_records()])
         self.assertEqual(serve.stop(), 0, serve.said())
         causes = [r["cause"] for r in serve.all_records() if r["kind"] == "connection" and
                   r["role"] == "server" and r.get("purpose", "traffic") == "traffic"]
