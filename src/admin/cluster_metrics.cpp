@@ -37,7 +37,7 @@ Labels with(Labels labels, const char* name, std::string_view word) {
 
 /// A server and the labels of its series.
 struct Row {
-  const UpstreamServer* server;
+  std::shared_ptr<const UpstreamServer> server;  ///< An answer may take it out of its cluster.
   Labels labels;
 };
 
@@ -50,7 +50,7 @@ std::vector<Row> rows_of(const gateway::Plan& plan) {
       const bool seen = std::ranges::any_of(std::span(rows).subspan(first), [&](const Row& row) {
         return row.server->name == server->name;
       });
-      if (!seen) rows.push_back({server.get(), with(labels_of(*cluster), "server", server->name)});
+      if (!seen) rows.push_back({server, with(labels_of(*cluster), "server", server->name)});
     }
   }
   return rows;

@@ -77,10 +77,12 @@ class ServerHealth {
       failures_.store(0, std::memory_order_relaxed);
     clear_doubt();
   }
+  /// It answers; whether the whole response comes is not known yet.
+  void answered() { clear_doubt(); }
   /// True: this failure ejected it.
   bool failed(Instant now);
 
-  /// Doubt: its last request failed, and nothing has succeeded since. While others are up they are
+  /// Doubt: its last request failed, and it has answered none since. While others are up they are
   /// asked first, so that a server that falls silent does not take requests until it is ejected.
   bool doubted() const { return doubted_since_.load(std::memory_order_relaxed) != 0; }
   /// Whether a request should go elsewhere: after eject_for one that may be repeated tries again,

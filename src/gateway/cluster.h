@@ -32,7 +32,7 @@ class Cluster {
   bool serves_for(const ClusterSettings& settings) const {
     return settings_ == settings && (!settings.tls || tls_files_ == file_stamps(*settings.tls));
   }
-  /// Its servers as they are at this moment.
+  /// Its servers as they are at this moment; a copy, which alone may keep one that left.
   ClusterServers::List servers() const { return *servers_.board().current().first; }
   ClusterServers& membership() { return servers_; }
   const ClusterServers& membership() const { return servers_; }

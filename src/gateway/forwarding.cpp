@@ -126,6 +126,7 @@ ForwardedRequest Forwarding::prepare(const http::RequestHead& head, const Hop& h
   }
   if (traces_content(head)) {
     request.refused = record::Cause::policy_bad_request;
+    request.reason = "trace_content";
     return request;
   }
   headers.clear();

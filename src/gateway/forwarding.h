@@ -18,8 +18,9 @@ namespace finack::gateway {
 struct ForwardedRequest {
   /// Not unknown: it is refused, and nothing else here is set. policy.loop: 508.
   record::Cause refused = record::Cause::unknown;
-  std::string_view host;     ///< As received.
-  std::string_view upgrade;  ///< The one protocol that is asked for; "": none.
+  const char* reason = nullptr;  ///< Of policy.bad_request: the rule that it broke.
+  std::string_view host;         ///< As received.
+  std::string_view upgrade;      ///< The one protocol that is asked for; "": none.
   bool te_trailers = false;
   std::string_view request_id;  ///< "": none.
   Address client;               ///< For records, limits and hashing.

@@ -19,8 +19,9 @@ bool ProxiedRequest::begin_if_possible() {
   const bool new_slot = !holds_slot_;
   if (new_slot && !cluster.requests.try_take()) return false;
   holds_slot_ = true;
-  const Choice choice = passage_.share->pick(exchange_->request(), forwarded_.client,
-                                             std::span(tried_).first(tried_count_));
+  const Choice choice =
+      passage_.share->pick(exchange_->request(), forwarded_.client,
+                           std::span(tried_).first(tried_count_), may_be_repeated());
   if (choice.full || (choice.server && !take_connection())) {
     if (new_slot) {
       holds_slot_ = false;

@@ -92,6 +92,7 @@ void ProxiedRequest::ask(ServerShare& server) {
   passage_.share->hold(server);
   let_go_of_server();
   server_ = &server;
+  server.server->health.tried_again(loop_.now());
   if (++number_ > 1) exchange_->set_other_leg({});
   try_began_ = loop_.now();
   body_sent_ = awaits_body_ = false;
@@ -186,6 +187,12 @@ void ProxiedRequest::on_try_failed(const record::Ending& ending) {
   if (!retry(decision)) fail(final_cause(decision.reason, cause, number_), cause);
 }
 
+/// By its method, or because the route says so.
+bool ProxiedRequest::may_be_repeated() const {
+  return passage_.route->settings.retry.idempotent ||
+         client::idempotent(exchange_->request().method);
+}
+
 /// Adds what holds for all tries of the request.
 client::RetryDecision ProxiedRequest::decide(const client::TryFacts& of_try) {
   client::TryFacts facts = of_try;
@@ -193,8 +200,7 @@ client::RetryDecision ProxiedRequest::decide(const client::TryFacts& of_try) {
   facts.client_gone = gone_;
   facts.answered = responding_;
   facts.body_replayable = body_.replayable();
-  facts.idempotent =
-      passage_.route->settings.retry.idempotent || client::idempotent(exchange_->request().method);
+  facts.idempotent = may_be_repeated();
   if (deadline_ != Instant::max()) facts.time_left = deadline_ - loop_.now();
   return client::decide_retry(facts, passage_.to->retry);
 }
@@ -263,6 +269,7 @@ void ProxiedRequest::fail(Cause cause, Cause because, const char* resource) {
   } else {
     record::Evidence evidence;
     if (because != cause) evidence.reason = record::name(because).data();
+    if (cause == Cause::policy_bad_request) evidence.reason = forwarded_.reason;
     evidence.resource = resource;
     if (body_.error() != 0) {
       evidence.error = body_.error();

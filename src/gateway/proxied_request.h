@@ -76,6 +76,7 @@ class ProxiedRequest final : public ListNode,
     return !awaits_body_ && client::blames_server(cause);
   }
   void on_try_failed(const record::Ending& ending) override;
+  bool may_be_repeated() const;
   client::RetryDecision decide(const client::TryFacts& facts);
   bool retry(const client::RetryDecision& decision);
   void note_tried();

@@ -67,10 +67,11 @@ bool ProxiedRequest::try_again_for(int status, Progress progress) {
 
 void ProxiedRequest::note_answer() {
   passage_.share->observe(*server_, loop_.now() - try_began_);
+  server_->server->health.answered();
   tell_breaker(Word::good);
 }
 
-/// A head alone shows no health: a server may break off every body.
+/// A head ends a doubt, but shows no health: a server may break off every body.
 void ProxiedRequest::note_whole() { server_->server->health.succeeded(); }
 
 /// `whole`: with its body, and the exchange is let go of. False: a field cannot be sent.

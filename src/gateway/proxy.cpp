@@ -37,6 +37,7 @@ Proxy::Proxy(const WorkerParts& parts, std::shared_ptr<const Plan> plan)
       checks_(parts_, [this] { parts_.loop->defer(*this); }),
       names_(parts_) {
   read_news();
+  follow_servers();  // what changed while nobody read
   checks_.adopt(*plan_);
   names_.adopt(*plan_);
 }

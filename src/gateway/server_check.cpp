@@ -134,6 +134,11 @@ void ServerCheck::on_body(std::string_view bytes, Progress progress,
 void ServerCheck::take(std::size_t body_bytes, Progress progress) {
   body_bytes_ += body_bytes;
   if (progress == Progress::more && body_bytes_ <= kMostBody) return;
+  if (progress == Progress::cut) {
+    failed("the response broke off");
+    connection_->cut(Cause::policy_health_check);
+    return;
+  }
   const bool fits = std::ranges::any_of(settings().expected, [this](const StatusRange& range) {
     return range.low <= status_ && status_ <= range.high;
   });

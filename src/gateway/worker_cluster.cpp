@@ -117,7 +117,7 @@ std::optional<std::size_t> WorkerCluster::pick_untried(Pick by) {
 }
 
 Choice WorkerCluster::pick(const http::RequestHead& head, const Address& client,
-                           std::span<const std::uint64_t> tried) {
+                           std::span<const std::uint64_t> tried, bool repeatable) {
   if (cluster_->membership().board().number() != number_) follow_servers();
   std::array<std::size_t, kMostTried> places;
   std::size_t known = 0;
@@ -126,14 +126,13 @@ Choice WorkerCluster::pick(const http::RequestHead& head, const Address& client,
       if (servers_[i]->server->number == number) places[known++] = i;
   }
   const Instant now = loop_.now();
-  const bool full = find_candidates(now, client::idempotent(head.method));
+  const bool full = find_candidates(now, repeatable);
   const ClusterSettings& settings = cluster_->settings();
   const std::uint64_t key = settings.balance == Balance::consistent_hash
                                 ? hash_key(settings.hash, head.headers, client)
                                 : 0;
   const auto place = pick_untried(
       {.draw = draw(), .key = key, .tried = std::span(places).first(known), .now = now});
-  if (place) servers_[*place]->server->health.tried_again(now);
   return {.server = place ? servers_[*place].get() : nullptr, .full = !place && full};
 }
 

@@ -87,9 +87,9 @@ class WorkerCluster final : private net::Deferred, private net::Timer {
   Cluster& cluster() { return *cluster_; }
   const Cluster& cluster() const { return *cluster_; }
   /// The server for a try: one of `tried` (UpstreamServer::number, the last one stands last) only
-  /// when no other is available.
+  /// when no other is available. `repeatable`: it may try one in doubt before others may.
   Choice pick(const http::RequestHead& head, const Address& client,
-              std::span<const std::uint64_t> tried);
+              std::span<const std::uint64_t> tried, bool repeatable);
   /// Keeps a chosen server's share for as long as a request goes by it.
   void hold(ServerShare& server) { ++server.held; }
   void let_go(ServerShare& server);

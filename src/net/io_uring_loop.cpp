@@ -258,6 +258,8 @@ void IoUringLoop::attend(TcpStream& stream) {
   if (stream.closing_) return;
   const bool wants_bytes = !stream.paused_ && !stream.holding_ && !stream.drained_;
   if (wants_bytes && !stream.recv_armed_ && !stream.starved_) arm_recv(stream);
+  if (stream.unsure_) look_behind(stream);  // what a pause put off
+  if (stream.closing_) return;
   if (wants_watch(stream)) arm_watch(stream);
   if (stream.starved_) starved_.push(stream);
 }
@@ -296,21 +298,33 @@ void IoUringLoop::on_recv(TcpStream& stream, int result, std::uint32_t flags) {
   if (!more) attention_.push(stream);
 }
 
+void IoUringLoop::look_behind_bytes() {
+  for (std::size_t i = 0; i < unsure_.size(); ++i) {
+    // What came while entries were submitted stands before the end that we would see.
+    if (completions_wait()) take_completions();
+    look_behind(*unsure_[i]);
+  }
+  unsure_.clear();
+}
+
 /// Linux up to 6.18 at least loses the wake-up of a RST that comes within microseconds of bytes:
 /// the receive then stands for ever over a dead socket (seen once in some 50 000 such connections).
 /// A send finds out by itself; where none followed the bytes, we look.
-void IoUringLoop::look_behind_bytes() {
-  for (TcpStream* stream : unsure_) {
-    const bool standing = stream->recv_armed_ && !stream->paused_ && !stream->holding_;
-    if (!stream->unsure_ || !standing || stream->closing_ || stream->fatal()) continue;
-    stream->unsure_ = false;
-    char byte = 0;
-    const ssize_t n = sys::recv(stream->fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n > 0 || n == -EAGAIN) continue;
-    on_recv_end(*stream, static_cast<int>(n));
-    if (!stream->closing_ && !stream->fatal()) cancel_recv(*stream);
-  }
-  unsure_.clear();
+void IoUringLoop::look_behind(TcpStream& stream) {
+  const bool standing = stream.recv_armed_ && !stream.paused_ && !stream.holding_;
+  if (!stream.unsure_ || !standing || stream.closing_ || stream.fatal()) return;
+  if (completions_wait()) return attention_.push(stream);
+  stream.unsure_ = false;
+  char byte = 0;
+  const ssize_t n = sys::recv(stream.fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (n > 0 || n == -EAGAIN) return;
+  on_recv_end(stream, static_cast<int>(n));
+  if (!stream.closing_ && !stream.fatal()) cancel_recv(stream);
+}
+
+bool IoUringLoop::completions_wait() const {
+  return io_uring_cq_ready(&ring_) > 0 ||
+         (IO_URING_READ_ONCE(*ring_.sq.kflags) & IORING_SQ_CQ_OVERFLOW) != 0;
 }
 
 /// While paused the receive is left standing until it brings something: most pauses end before.

@@ -118,6 +118,8 @@ class IoUringLoop final : public Loop {
   void hold(TcpStream& stream, Buffer chunk);
   void on_recv_end(TcpStream& stream, int result);
   void look_behind_bytes();
+  void look_behind(TcpStream& stream);
+  bool completions_wait() const;
   void on_send(TcpStream& stream, int result);
   void on_read(TcpStream& stream, int result);
   void on_poll(TcpStream& stream, int result, std::uint32_t flags);

@@ -56,6 +56,16 @@ TEST(ServerHealth, one_failure_is_a_doubt_until_something_succeeds) {
   EXPECT_FALSE(health.avoided(kStart, false));
 }
 
+TEST(ServerHealth, an_answer_that_begins_ends_a_doubt_and_no_run_of_failures) {
+  EjectionQuota quota(2, 50);
+  ServerHealth health({.eject_after = 2}, quota);
+  health.failed(kStart);
+  health.answered();
+  EXPECT_FALSE(health.avoided(kStart, false));
+  EXPECT_TRUE(health.failed(kStart));
+  EXPECT_EQ(health.availability(kStart), Availability::ejected);
+}
+
 TEST(ServerHealth, who_may_be_repeated_ends_a_doubt_first) {
   EjectionQuota quota(2, 50);
   ServerHealth health({.eject_for = 10s}, quota);

@@ -35,7 +35,9 @@ TEST(Forwarding, ATraceHasNoBody) {
     head.content_length = length;
     route::ByteArena arena;
     std::vector<Header> out;
-    return forwarding.prepare(head, {}, {}, {}, arena, out).refused;
+    const ForwardedRequest request = forwarding.prepare(head, {}, {}, {}, arena, out);
+    EXPECT_EQ(request.reason == nullptr, request.refused == Cause::unknown);
+    return request.refused;
   };
   using http::Framing, http::Method;
   EXPECT_EQ(refused(Method::trace, Framing::none, 0), Cause::unknown);

@@ -313,7 +313,7 @@ void FakeExchange::abort(record::Cause why, std::string_view thrown) {
 
 void FakeExchange::sleep(Nanos d, Callback fn) {
   touch();
-  wake_at_ = clock_.now() + d;
+  wake_at_ = d == Nanos::max() ? Instant::max() : clock_.now() + d;
   sleeper_ = std::move(fn);
 }
 
