@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "net/syscall.h"
+
 namespace finack::net {
 
 namespace {
@@ -49,7 +51,7 @@ bool unix_sockaddr(std::string_view path, sockaddr_storage& storage, socklen_t& 
 void discard_received(int fd) {
   // TCP drops what MSG_TRUNC asks for without copying it (tcp(7)).
   for (int i = 0; i < 16; ++i)
-    if (::recv(fd, nullptr, 64 * 1024, MSG_TRUNC | MSG_DONTWAIT) <= 0) return;
+    if (sys::recv(fd, nullptr, 64 * 1024, MSG_TRUNC | MSG_DONTWAIT) <= 0) return;
 }
 
 }  // namespace finack::net

@@ -18,7 +18,8 @@ ENVIRONMENT = web_socket_environment(NODE)
 FRONTS = ("nginx", "haproxy")
 # The proxy in front keeps its connections to the gateway until it ends; HAProxy looks for the
 # gateway again and again.
-FREE_OF_PROXY = ("connection server ok.peer_closed_idle", "connection server client.silent")
+FREE_OF_PROXY = ("connection server ok.peer_closed_idle", "connection server client.silent",
+                 "connection server client.reset_idle")  # HAProxy may reset what it kept
 
 
 class Proxies(PeerCase):

@@ -315,7 +315,7 @@ TEST_P(TlsStreamConformance, APeerThatAsksForKeysAndReadsNoneIsNotServedForEver)
   });
   {
     TlsConnected c(*loop, std::move(pair.ours), client_context(), {.name = "localhost"});
-    run_until([&] { return !c.seen.ends.empty(); });
+    run_until([&] { return !c.seen.ends.empty(); }, 20s);
     EXPECT_LT(c.stream.unacknowledged(), std::size_t{1} << 20);
     ASSERT_FALSE(c.seen.ends.empty());
     EXPECT_EQ(c.stream.failure(), TlsFailure::protocol);
